@@ -1,0 +1,204 @@
+"""Language models: one request, one stream of events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from pydantic import Field
+
+from baukasten_core.contracts.provider import ProviderConfig
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a message; `data` is the encoded file, `media_type` e.g. `image/png`."""
+
+    data: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call the model asks for. `arguments` is the JSON text exactly as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn. `tool_call_id` belongs to role `tool`, `tool_calls` to role `assistant`."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    images: tuple[Image, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may ask for; `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage a request carries so that the answer can rest on it, numbered from 1 in order."""
+
+    text: str
+    title: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """What a provider is asked.
+
+    `model` is the provider's own name for it, never empty here: the gateway has chosen.
+    `temperature` 0 to 2; `max_tokens` of output; `timeout` in seconds for the whole answer.
+    `sources` are already part of the messages' text; providers other than `extractive` ignore
+    them. `response_schema` asks for JSON that fits this JSON schema. `options` are passed to
+    the provider's wire format untouched.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    temperature: float = 0.3
+    max_tokens: int = 2000
+    timeout: float = 120.0
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    tools: tuple[Tool, ...] = ()
+    response_schema: Mapping[str, Any] | None = None
+    sources: tuple[Source, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them; `estimated` when it did not and we did."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    estimated: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of the answer's text, never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A whole tool call (providers collect its pieces)."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of every complete answer, exactly once. A stream without it broke off.
+
+    `model` is what really answered, as the provider reports it.
+    """
+
+    reason: FinishReason
+    usage: Usage
+    model: str
+
+
+Event = TextDelta | ToolCallDelta | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that can be asked now. `context` in tokens, None when the server does not say.
+
+    `hosted`: the server passes it on to somebody else's computers (Ollama's cloud models do
+    this), so it is not local even when the server is.
+    """
+
+    name: str
+    description: str = ""
+    context: int | None = None
+    hosted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider can do beyond plain text."""
+
+    streaming: bool = True
+    structured_output: bool = False
+    tools: bool = False
+    images: bool = False
+    pull: bool = False
+    needs_sources: bool = False
+
+
+class RemoteConfig(ProviderConfig):
+    """Base of a configuration that has an address: where data goes is the operator's to say."""
+
+    base_url: str = Field(description="Where the server listens.")
+    region: str | None = Field(
+        None,
+        description="Where the data is processed: `local`, `eu`, `us`, ... Loopback addresses are "
+        "local; any other address must be declared here before anything is sent to it.",
+    )
+    processor: str | None = Field(None, description="Who processes it, for the Article 30 record.")
+    model: str | None = Field(
+        None, description="The model when none is named; else the first the server lists."
+    )
+
+
+@runtime_checkable
+class LLMProvider(Protocol):
+    """One vendor's models. Retry, fallback, residency, usage and caching are wrapped around it."""
+
+    name: str
+    capabilities: Capabilities
+
+    async def models(self) -> Sequence[Model]:
+        """The models that can be asked now, live from the server.
+
+        Raises:
+            ProviderNotConfigured: a key is missing.
+            ProviderUnavailable: the server does not answer.
+        """
+        ...
+
+    def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
+        """The answer as events: any number of deltas, then one `Finished`.
+
+        Nothing is sent before the first `anext`. Closing the iterator closes the connection.
+
+        Raises (while iterating):
+            ProviderNotConfigured, ModelNotFound, ProviderRejected: this request can't succeed.
+            ProviderUnavailable, ProviderTimeout: no output yet; asking again is safe.
+            StreamInterrupted: output came, then the stream broke.
+        """
+        ...
+
+
+@runtime_checkable
+class PullingProvider(Protocol):
+    """A provider whose server can fetch a model (`capabilities.pull`)."""
+
+    def pull(self, model: str) -> AsyncIterator[tuple[int, int]]:
+        """Fetch a model; yields (bytes done, bytes in all)."""
+        ...

@@ -1,0 +1,90 @@
+"""Where vectors and original files live."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baukasten_core.contracts.embedding import EmbeddingSpace
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class VectorHit:
+    """A chunk and the cosine of its vector to the query's, -1 to 1."""
+
+    chunk_id: UUID
+    cosine: float
+
+
+@runtime_checkable
+class VectorStore(Protocol):
+    """Vectors of chunks, one set a space.
+
+    A store gives ids and scores only: text is always read through PostgreSQL, under row-level
+    security. `session` is the caller's transaction, already bound to a tenant; a store inside
+    PostgreSQL works in it, a foreign store scopes its own query by `tenant_id`.
+    """
+
+    name: str
+
+    async def prepare(self, session: AsyncSession, space: EmbeddingSpace) -> None:
+        """Make room for a space (a table, a collection). Idempotent."""
+        ...
+
+    async def add(
+        self,
+        session: AsyncSession,
+        space: EmbeddingSpace,
+        tenant_id: UUID,
+        chunk_ids: Sequence[UUID],
+        vectors: NDArray[np.float32],
+    ) -> None:
+        """Store vectors, shape (len(chunk_ids), dimensions); the same chunk again replaces."""
+        ...
+
+    async def search(
+        self,
+        session: AsyncSession,
+        space: EmbeddingSpace,
+        tenant_id: UUID,
+        query: NDArray[np.float32],
+        *,
+        limit: int,
+        project_id: UUID | None = None,
+        document_ids: Sequence[UUID] | None = None,
+    ) -> Sequence[VectorHit]:
+        """The nearest chunks, best first; `query` has shape (dimensions,)."""
+        ...
+
+    async def remove(
+        self, session: AsyncSession, tenant_id: UUID, document_ids: Sequence[UUID]
+    ) -> None:
+        """Forget the vectors of these documents, in every space."""
+        ...
+
+
+@runtime_checkable
+class BlobStore(Protocol):
+    """Original files by key. A key is `<tenant>/<project or ->/<document>`, made by us."""
+
+    name: str
+
+    async def put(self, key: str, data: AsyncIterator[bytes]) -> int:
+        """Store all of `data` under `key`, whole or not at all; answers its size in bytes."""
+        ...
+
+    def open(self, key: str) -> AsyncIterator[bytes]:
+        """The content in pieces. Raises `errors.NotFound` when there is none."""
+        ...
+
+    async def delete(self, prefix: str) -> int:
+        """Delete every key that is or begins with `prefix`; answers how many were there."""
+        ...
