@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -69,6 +70,22 @@ class VectorStore(Protocol):
     ) -> None:
         """Forget the vectors of these documents, in every space."""
         ...
+
+
+KEY = re.compile(r"[A-Za-z0-9_-]{1,64}(/[A-Za-z0-9_-]{1,64}){0,4}")
+
+
+def check_key(key: str) -> str:
+    """The key, if it is one: up to five parts of letters, digits, `-` and `_`. Else ValueError."""
+    if not KEY.fullmatch(key):
+        raise ValueError("a blob's key has up to five parts of letters, digits, - and _")
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """A prefix of keys: a key, or one that ends in `/`. Never empty: that would be everything."""
+    check_key(prefix.removesuffix("/"))
+    return prefix
 
 
 @runtime_checkable

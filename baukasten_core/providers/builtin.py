@@ -4,3 +4,49 @@ Implementations are imported when they are built, so that an unused vendor costs
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from baukasten_core.contracts.provider import Provider
+from baukasten_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from baukasten_core.contracts.embedding import EmbeddingProvider
+
+
+@hookimpl
+def register_embedding_providers() -> Sequence[Provider[EmbeddingProvider]]:
+    from baukasten_core.providers.embedding import (
+        ollama,
+        openai_compatible,
+        openvino,
+        sentence_transformers,
+    )
+
+    return [
+        Provider(
+            "openvino",
+            build=openvino.build,
+            config=openvino.OpenVinoConfig,
+            summary="all-MiniLM-L6-v2 and its like on a CPU; the default",
+        ),
+        Provider(
+            "sentence_transformers",
+            build=sentence_transformers.build,
+            config=sentence_transformers.SentenceTransformersConfig,
+            summary="any sentence-transformers model by torch, CPU or GPU",
+        ),
+        Provider(
+            "ollama",
+            build=ollama.build,
+            config=ollama.OllamaEmbeddingConfig,
+            summary="embedding models on an Ollama server",
+        ),
+        Provider(
+            "openai_compatible",
+            build=openai_compatible.build,
+            config=openai_compatible.OpenAICompatibleEmbeddingConfig,
+            summary="servers that speak OpenAI's /v1/embeddings",
+        ),
+    ]

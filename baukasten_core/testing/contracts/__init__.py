@@ -1,0 +1,1 @@
+"""One suite for each contract: subclass it, give one fixture, get the whole test."""

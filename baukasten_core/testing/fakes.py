@@ -1,0 +1,75 @@
+"""Fakes that behave: they pass the contract suites, and need no model, server or disk."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baukasten_core.contracts.embedding import EmbeddingSpace, Priority
+from baukasten_core.contracts.storage import check_key, check_prefix
+from baukasten_core.errors import NotFound
+
+WORD = re.compile(r"\w+")
+
+
+class FakeEmbedder:
+    """Texts that share words (or their first five letters) are near; the same on every run.
+
+    A hashed bag of words, so that search tests are fast and still mean something.
+    """
+
+    name = "fake"
+
+    def __init__(self, dimensions: int = 256) -> None:
+        self.space = EmbeddingSpace("fake", "hashed-words", "1", dimensions, max_tokens=100_000)
+
+    async def embed(
+        self, texts: Sequence[str], *, priority: Priority = "bulk"
+    ) -> NDArray[np.float32]:
+        vectors = np.zeros((len(texts), self.space.dimensions), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            # The first place stands for "a text": never a row of zeros, and all are a bit alike.
+            row[0] = 0.5
+            for word in WORD.findall(text.lower()[:100_000]):
+                row[self._place(word)] += 1.0
+                row[self._place(word[:5] + "*")] += 0.5
+            row /= np.linalg.norm(row)
+        return vectors
+
+    def _place(self, word: str) -> int:
+        code = zlib.crc32(word.encode("utf-8", "replace"))
+        return 1 + code % (self.space.dimensions - 1)
+
+
+class MemoryBlobStore:
+    """Files in a dictionary."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    async def put(self, key: str, data: AsyncIterator[bytes]) -> int:
+        check_key(key)
+        content = b"".join([piece async for piece in data])
+        self.files[key] = content
+        return len(content)
+
+    async def open(self, key: str) -> AsyncIterator[bytes]:
+        check_key(key)
+        if key not in self.files:
+            raise NotFound("There is no such file.")
+        content = self.files[key]
+        for at in range(0, len(content), 65536):
+            yield content[at : at + 65536]
+
+    async def delete(self, prefix: str) -> int:
+        check_prefix(prefix)
+        keys = [key for key in self.files if key.startswith(prefix)]
+        for key in keys:
+            del self.files[key]
+        return len(keys)
