@@ -1,0 +1,83 @@
+"""Declarative bases and the columns every tenant table has."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import DateTime, ForeignKeyConstraint, MetaData, UniqueConstraint, func
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+CORE_SCHEMA = "core"
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+TYPES: dict[Any, Any] = {datetime: DateTime(timezone=True)}
+
+
+class CoreBase(DeclarativeBase):
+    """Base of the core's tables, in the schema `core`."""
+
+    metadata = MetaData(schema=CORE_SCHEMA, naming_convention=NAMES)
+    type_annotation_map: ClassVar[dict[Any, Any]] = TYPES
+
+
+def showcase_base(name: str) -> type[DeclarativeBase]:
+    """The declarative base of a showcase: its tables live in a schema of its name."""
+
+    class Base(DeclarativeBase):
+        metadata = MetaData(schema=name, naming_convention=NAMES)
+        type_annotation_map: ClassVar[dict[Any, Any]] = TYPES
+
+    return Base
+
+
+class TenantOwned:
+    """Columns of a table made by `create_tenant_table(..., project=False)`."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return (UniqueConstraint("tenant_id", "id"), *tenant_foreign_keys(cls, project=False))
+
+
+class ProjectOwned(TenantOwned):
+    """Columns of a table made by `create_tenant_table(...)`: rows that belong to a project."""
+
+    project_id: Mapped[UUID]
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return (UniqueConstraint("tenant_id", "id"), *tenant_foreign_keys(cls, project=True))
+
+
+def tenant_foreign_keys(cls: type, *, project: bool) -> tuple[ForeignKeyConstraint, ...]:
+    """The foreign keys of a core table; a showcase's model leaves those to its migration,
+    because the tables they point to are not in its metadata."""
+    if not issubclass(cls, CoreBase):
+        return ()
+    keys = [
+        ForeignKeyConstraint(["tenant_id"], ["core.tenants.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["user_id"], ["core.users.id"], ondelete="CASCADE"),
+    ]
+    if project:
+        columns, target = (
+            ["tenant_id", "project_id"],
+            ["core.projects.tenant_id", "core.projects.id"],
+        )
+        keys.append(ForeignKeyConstraint(columns, target, ondelete="CASCADE"))
+    return tuple(keys)

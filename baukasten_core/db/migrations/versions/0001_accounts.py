@@ -1,0 +1,121 @@
+"""Accounts: users, tenants, memberships, sessions; the data map and the plugins' states."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from baukasten_core.db.tenancy import SAME_TENANT, USER, protect_table
+
+revision = "0001"
+down_revision = None
+
+NOW = sa.func.now()
+YES, NO = sa.text("true"), sa.text("false")
+
+
+def upgrade() -> None:
+    _bookkeeping()
+    _people()
+    _sessions()
+
+
+def downgrade() -> None:
+    for table in ("sessions", "memberships", "tenants", "users", "plugins", "data_map"):
+        op.drop_table(table, schema="core")
+
+
+def _bookkeeping() -> None:
+    op.create_table(
+        "data_map",
+        sa.Column("plugin", sa.Text, primary_key=True),
+        sa.Column("table", sa.Text, primary_key=True),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("purpose", sa.Text, nullable=False),
+        sa.Column("legal_basis", sa.Text, nullable=False),
+        sa.Column("retention", sa.Text, nullable=False),
+        sa.Column("retention_days", sa.Integer),
+        sa.Column("owner_column", sa.Text, nullable=False),
+        sa.Column("exclude", ARRAY(sa.Text), nullable=False),
+        schema="core",
+    )
+    op.create_table(
+        "plugins",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("reason", sa.Text),
+        sa.Column("migrated_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
+        schema="core",
+    )
+    for table in ("data_map", "plugins"):
+        op.execute(f'GRANT SELECT ON core.{table} TO "{_app()}"')
+
+
+def _people() -> None:
+    op.create_table(
+        "users",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("email", sa.Text, nullable=False, unique=True),
+        sa.Column("password_hash", sa.Text),
+        sa.Column("is_active", sa.Boolean, server_default=YES, nullable=False),
+        sa.Column("is_verified", sa.Boolean, server_default=NO, nullable=False),
+        sa.Column("is_admin", sa.Boolean, server_default=NO, nullable=False),
+        sa.Column("language", sa.Text, server_default="en", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
+        schema="core",
+    )
+    op.create_table(
+        "tenants",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("personal_of", sa.Uuid, unique=True),
+        sa.Column("residency", ARRAY(sa.Text), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
+        sa.ForeignKeyConstraint(["personal_of"], ["core.users.id"], ondelete="CASCADE"),
+        schema="core",
+    )
+    op.create_table(
+        "memberships",
+        sa.Column("tenant_id", sa.Uuid, primary_key=True),
+        sa.Column("user_id", sa.Uuid, primary_key=True),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
+        sa.ForeignKeyConstraint(["tenant_id"], ["core.tenants.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user_id"], ["core.users.id"], ondelete="CASCADE"),
+        sa.CheckConstraint("role IN ('owner', 'admin', 'member')", name="role"),
+        sa.Index(None, "user_id"),
+        schema="core",
+    )
+    protect_table("users", rule=f"id = {USER}")
+    # A tenant is seen by its members: through one's own memberships, whatever tenant is chosen.
+    protect_table("memberships", rule=f"user_id = {USER} OR {SAME_TENANT}")
+    protect_table(
+        "tenants",
+        rule=f"id IN (SELECT tenant_id FROM core.memberships WHERE user_id = {USER})",
+    )
+
+
+def _sessions() -> None:
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("user_id", sa.Uuid, nullable=False),
+        sa.Column("refresh_hash", sa.LargeBinary, nullable=False, unique=True),
+        sa.Column("used_hashes", ARRAY(sa.LargeBinary), server_default="{}", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("user_agent", sa.Text, server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["core.users.id"], ondelete="CASCADE"),
+        sa.Index(None, "user_id"),
+        schema="core",
+    )
+    protect_table("sessions", rule=f"user_id = {USER}")
+
+
+def _app() -> str:
+    config = op.get_context().config
+    assert config is not None
+    name: str = config.attributes["roles"].app
+    return name

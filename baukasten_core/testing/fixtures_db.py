@@ -1,0 +1,135 @@
+"""pytest fixtures: a real PostgreSQL, migrated once, and a fresh database a test where wanted.
+
+async def test_something(database, tenant):
+    async with database.transaction(tenant.scope) as session: ...
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import psycopg
+import pytest
+import pytest_asyncio
+from psycopg import sql
+from sqlalchemy import text
+
+from baukasten_core.contracts.auth import Principal
+from baukasten_core.db.embedded import EmbeddedPostgres, start_embedded
+from baukasten_core.db.migrate import Migrated, libpq_url, migrate
+from baukasten_core.db.session import Database
+
+PASSWORD = "only-for-tests"
+FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class TestDatabases:
+    """Makes migrated databases on one server; each is a copy of a template."""
+
+    __test__ = False
+    server: EmbeddedPostgres
+    _templates: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def create(self, *showcases: Migrated) -> DatabaseUrls:
+        """A fresh database with the core's tables and those of `showcases`."""
+        template = self._template(showcases)
+        name = f"test_{next(_numbers)}"
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
+        return self.urls(name)
+
+    def urls(self, name: str) -> DatabaseUrls:
+        owner = self.server.url_of(name)
+        host = quote(str(self.server.socket_dir), safe="")
+        return DatabaseUrls(owner, f"postgresql://baukasten_app:{PASSWORD}@/{name}?host={host}")
+
+    def _template(self, showcases: tuple[Migrated, ...]) -> str:
+        key = tuple(showcase.schema for showcase in showcases)
+        if key not in self._templates:
+            name = f"template_{next(_numbers)}"
+            self._execute("CREATE DATABASE {}", name)
+            report = migrate(self.server.url_of(name), showcases, app_password=PASSWORD)
+            assert not report.failed, report.failed
+            self._templates[key] = name
+        return self._templates[key]
+
+    def _execute(self, statement: str, *names: str) -> None:
+        with psycopg.connect(libpq_url(self.server.url), autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """The owner's and the app role's URL of one test database."""
+
+    owner: str
+    app: str
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A real PostgreSQL server for the whole test run."""
+    server = start_embedded(tmp_path_factory.mktemp("pg"), PASSWORD, options=FAST)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: EmbeddedPostgres) -> TestDatabases:
+    """Makes further databases, for tests that need one of their own."""
+    return TestDatabases(postgres)
+
+
+@pytest.fixture(scope="module")
+def database_urls(databases: TestDatabases) -> DatabaseUrls:
+    """A migrated database for the tests of one module."""
+    return databases.create()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    """The module's database as the platform uses it: the app role, under row-level security."""
+    database = Database(database_urls.app, pool_size=5)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def tenant(database_urls: DatabaseUrls) -> Principal:
+    """A new user with a personal tenant."""
+    return create_user(database_urls)
+
+
+@pytest.fixture
+def stranger(database_urls: DatabaseUrls) -> Principal:
+    """Another new user with another tenant."""
+    return create_user(database_urls)
+
+
+def create_user(urls: DatabaseUrls, email: str | None = None, **columns: object) -> Principal:
+    """A user with a personal tenant, written as the superuser."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    from baukasten_core.db.migrate import sqlalchemy_url
+
+    email = email or f"user{next(_numbers)}@example.test"
+    engine = create_engine(sqlalchemy_url(urls.owner), poolclass=NullPool)
+    with engine.begin() as connection:
+        row = connection.execute(
+            text(
+                "WITH u AS (INSERT INTO core.users (id, email) VALUES (gen_random_uuid(), :email)"
+                " RETURNING id), t AS (INSERT INTO core.tenants (id, name, personal_of, residency)"
+                " SELECT gen_random_uuid(), :email, id, '{local}' FROM u RETURNING id, personal_of)"
+                " INSERT INTO core.memberships (tenant_id, user_id, role)"
+                " SELECT id, personal_of, 'owner' FROM t RETURNING tenant_id, user_id"
+            ),
+            {"email": email},
+        ).one()
+    engine.dispose()
+    return Principal(user_id=row.user_id, tenant_id=row.tenant_id, email=email)
