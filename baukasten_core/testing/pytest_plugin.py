@@ -13,5 +13,22 @@ from baukasten_core.testing.fixtures_db import (
     stranger,
     tenant,
 )
+from baukasten_core.testing.fixtures_llm import (
+    anthropic_emulator,
+    ollama_emulator,
+    openai_emulator,
+    xai_emulator,
+)
 
-__all__ = ["database", "database_urls", "databases", "postgres", "stranger", "tenant"]
+__all__ = [
+    "anthropic_emulator",
+    "database",
+    "database_urls",
+    "databases",
+    "ollama_emulator",
+    "openai_emulator",
+    "postgres",
+    "stranger",
+    "tenant",
+    "xai_emulator",
+]
