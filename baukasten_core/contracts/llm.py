@@ -66,8 +66,9 @@ class GenerateRequest:
     `model` is the provider's own name for it, never empty here: the gateway has chosen.
     `temperature` 0 to 2; `max_tokens` of output; `timeout` in seconds for the whole answer.
     `sources` are already part of the messages' text; providers other than `extractive` ignore
-    them. `response_schema` asks for JSON that fits this JSON schema. `options` are passed to
-    the provider's wire format untouched.
+    them. `question` is what the sources shall answer, alone, without instructions; optional.
+    `response_schema` asks for JSON that fits this JSON schema. `options` are passed to the
+    provider's wire format untouched.
     """
 
     model: str
@@ -80,6 +81,7 @@ class GenerateRequest:
     tools: tuple[Tool, ...] = ()
     response_schema: Mapping[str, Any] | None = None
     sources: tuple[Source, ...] = ()
+    question: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -141,7 +143,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a provider can do beyond plain text."""
+    """What a provider can do beyond plain text.
+
+    `in_process`: it computes here and sends nothing anywhere, so it is local; a provider without
+    this and without an address has to be declared by the operator before it is used.
+    """
 
     streaming: bool = True
     structured_output: bool = False
@@ -149,6 +155,7 @@ class Capabilities:
     images: bool = False
     pull: bool = False
     needs_sources: bool = False
+    in_process: bool = False
 
 
 class RemoteConfig(ProviderConfig):

@@ -1,0 +1,71 @@
+"""Helpers for authors of LLM providers: what the contract asks of a stream, written once."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+
+from baukasten_core.contracts.llm import Event, Finished, GenerateRequest
+from baukasten_core.errors import ProviderTimeout, ProviderUnavailable, StreamInterrupted
+
+CHARACTERS_PER_TOKEN = 3.5
+"""A careful mean over English, German and Spanish."""
+
+
+async def checked(
+    events: AsyncGenerator[Event, None], *, seconds: float, name: str
+) -> AsyncGenerator[Event, None]:
+    """`events`, held to the contract of `LLMProvider.generate`.
+
+    After `seconds` in all it ends with ProviderTimeout, or with StreamInterrupted when output had
+    come. A ProviderUnavailable after the first output becomes StreamInterrupted, and so does a
+    stream that ends without `Finished`. Closing this closes `events`.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    started = False
+    async with aclosing(events):
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    event = await anext(events, None)
+            except TimeoutError:
+                raise _late(name, seconds, started) from None
+            except ProviderUnavailable as error:
+                raise _broken(name) if started else error from None
+            if event is None:
+                raise _broken(name) if started else _silent(name)
+            started = True
+            yield event
+            if isinstance(event, Finished):
+                return
+
+
+def _late(name: str, seconds: float, started: bool) -> ProviderTimeout | StreamInterrupted:
+    if started:
+        return StreamInterrupted(
+            f"{name} did not finish its answer within {seconds:g} s; what came is incomplete.",
+            hint="Allow a longer `timeout`, or ask for fewer tokens.",
+        )
+    return ProviderTimeout(
+        f"{name} did not answer within {seconds:g} s.", hint="Allow a longer `timeout`."
+    )
+
+
+def _broken(name: str) -> StreamInterrupted:
+    return StreamInterrupted(f"{name} broke off in the middle of its answer; ask again.")
+
+
+def _silent(name: str) -> ProviderUnavailable:
+    return ProviderUnavailable(f"{name} closed the connection without an answer.")
+
+
+def estimate_tokens(texts: Iterable[str]) -> int:
+    """About how many tokens these texts have, for servers that do not say."""
+    return math.ceil(sum(len(text) for text in texts) / CHARACTERS_PER_TOKEN)
+
+
+def prompt_tokens(request: GenerateRequest) -> int:
+    """About how many tokens the request's messages have."""
+    return estimate_tokens(message.content for message in request.messages)
