@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,9 @@ from baukasten_core.errors import ResidencyViolation
 LOCAL = "local"
 UNDECLARED = "undeclared"
 """The region of an address that nobody said anything about; never allowed."""
+
+AUTHORITY = re.compile(r"([0-9.]+|[A-Za-z]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+"""A host without anything that parsers disagree about."""
 
 Kind = Literal["llm", "embedding", "reranking", "speech", "mail", "blobs", "fetch"]
 
@@ -68,25 +72,25 @@ def is_on_this_machine(url: str) -> bool:
 
     Strict on purpose: what two parsers could read differently counts as elsewhere.
     """
-    if any(ord(char) <= 0x20 or ord(char) >= 0x7F or char in "\\@%" for char in url):
+    if any(ord(char) <= 0x20 or ord(char) >= 0x7F or char == "\\" for char in url):
         return False
     if url.startswith("/") and not url.startswith("//"):
         return True
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        plain = AUTHORITY.fullmatch(parts.netloc) and parts.port != 0
     except ValueError:
         return False
     if parts.scheme in ("file", "memory", "local"):
         return not parts.netloc
-    return parts.scheme in ("http", "https") and _is_loopback(host)
+    return parts.scheme in ("http", "https") and bool(plain) and _is_loopback(parts.hostname)
 
 
-def _is_loopback(host: str) -> bool:
+def _is_loopback(host: str | None) -> bool:
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return False
 

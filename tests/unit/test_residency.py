@@ -89,6 +89,8 @@ def test_this_machine(url: str) -> None:
     "url",
     [
         "",
+        "http://[::1]]/",
+        "http://127.0.0.1:99999/",
         "http://",
         "http://0.0.0.0:8000",
         "http://[::]:8000",
@@ -136,9 +138,7 @@ async def test_a_refusal_is_written_down_before_it_is_raised() -> None:
         seen.append(refusal)
 
     tenant = uuid4()
-    with pytest.raises(
-        ResidencyViolation, match="in `us`.*`local` only. Nothing was sent"
-    ) as error:
+    with pytest.raises(ResidencyViolation, match=r"in `us`.*Nothing was sent") as error:
         await require_allowed(
             Destination("mail", "smtp", "us"),
             frozenset({"local"}),
