@@ -1,10 +1,27 @@
-"""Cutting a document's text into passages that can be found and cited."""
+"""Cutting a document's text into passages that can be found and cited.
+
+Chunks don't overlap: a passage that stands in two chunks would be counted twice in the term
+statistics, found twice, and cited under two offsets. What a chunk's neighbours say is at hand
+through the document's text and the offsets.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import re
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from baukasten_core.documents.text import page_at
+
+if TYPE_CHECKING:
+    from semantic_text_splitter import TextSplitter
 
 MAX_CHARACTERS = 900
+_SENTENCE_ENDS = ".!?。！？…।؟"
+_ZERO_WIDTH_JOINER = "\u200d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +39,13 @@ class Chunk:
     page: int | None = None
 
 
+async def chunk(
+    text: str, *, max_characters: int = MAX_CHARACTERS, pages: tuple[int, ...] = ()
+) -> list[Chunk]:
+    """`split`, in a thread."""
+    return await asyncio.to_thread(split, text, max_characters=max_characters, pages=pages)
+
+
 def split(
     text: str, *, max_characters: int = MAX_CHARACTERS, pages: tuple[int, ...] = ()
 ) -> list[Chunk]:
@@ -29,6 +53,55 @@ def split(
 
     They end at a paragraph where they can, else at a sentence, a word, a character. Together
     they hold every character that is not white space; none begins or ends with white space.
-    CPU-bound: call it in a thread (`asyncio.to_thread`) for long texts.
+    `text` and `pages` are those of an `Extracted`.
     """
-    raise NotImplementedError
+    return [
+        Chunk(text[start:end], start, end, page_at(pages, start))
+        for start, end in _spans(text, max_characters)
+    ]
+
+
+def _spans(text: str, most: int) -> Iterator[tuple[int, int]]:
+    from semantic_text_splitter import TextSplitter
+
+    splitter = TextSplitter(most)
+    done = 0
+    # The library takes seconds for a megabyte without any space, so such runs are cut here.
+    for run in re.finditer(rf"\S{{{most + 1},}}", text):
+        yield from _semantic(splitter, text, done, run.start())
+        yield from _hard(text, run.start(), run.end(), most)
+        done = run.end()
+    yield from _semantic(splitter, text, done, len(text))
+
+
+def _semantic(splitter: TextSplitter, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    part = text[start:end] if (start, end) != (0, len(text)) else text
+    for offset, piece in splitter.chunk_indices(part):
+        yield start + offset, start + offset + len(piece)
+
+
+def _hard(text: str, start: int, end: int, most: int) -> Iterator[tuple[int, int]]:
+    """Cut a run without spaces: after a sentence's end, else where no character comes apart."""
+    while end - start > most:
+        cut = start + most
+        sentence = max(text.rfind(mark, start + most // 2, cut) for mark in _SENTENCE_ENDS) + 1
+        cut = sentence or _between_characters(text, start, cut)
+        yield start, cut
+        start = cut
+    yield start, end
+
+
+def _between_characters(text: str, start: int, cut: int) -> int:
+    """The last place at or before `cut` that leaves marks, joiners and what they join together."""
+    for place in range(cut, max(start, cut - 64), -1):
+        if not _belongs_to_previous(text[place]) and text[place - 1] != _ZERO_WIDTH_JOINER:
+            return place
+    return cut
+
+
+def _belongs_to_previous(character: str) -> bool:
+    return (
+        character == _ZERO_WIDTH_JOINER
+        or unicodedata.category(character).startswith("M")
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+    )

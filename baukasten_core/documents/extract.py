@@ -2,49 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from baukasten_core.documents import detect, wire
+from baukasten_core.documents.checks import checked, too_large
 from baukasten_core.documents.limits import Limits
-from baukasten_core.documents.text import Extracted
+from baukasten_core.documents.plain import read_plain
+from baukasten_core.documents.sandbox import Sandbox
+from baukasten_core.documents.text import Extracted, normalize
+from baukasten_core.documents.wire import FileInfo
+from baukasten_core.errors import Unprocessable
+
+__all__ = ["Extractor", "FileInfo", "from_text"]
+
+SMALL = 256 * 1024
+"""Plain text up to this many bytes is read in this process."""
+
+_NAMES = {kind.media_type: kind.name for kind in detect.SUPPORTED}
 
 
-@dataclass(frozen=True, slots=True)
-class FileInfo:
-    """What a quick look at a file says.
+def from_text(
+    content: str, limits: Limits, *, title: str | None = None, media_type: str = "text/plain"
+) -> Extracted:
+    """Text that somebody typed or sent, as a document.
 
-    Attributes:
-        type: short name of the format (`pdf`, `docx`, `text`, ...): a document's `type`.
-        media_type: the same as a media type.
-        size: bytes.
-        pages: pages, slides or sheets, where the format says so at once; else None.
-        title: the document's own title, or None.
+    Raises:
+        Unprocessable: nothing but white space, or over `limits.text_bytes`.
     """
-
-    type: str
-    media_type: str
-    size: int
-    pages: int | None = None
-    title: str | None = None
+    return checked(Extracted(normalize(content), media_type, title=title), limits)
 
 
 class Extractor:
-    """Reads files of any supported format, safely. One a process; open it before use.
+    """Reads files of any supported format, safely. One a process; close it at the end.
 
         async with Extractor(limits) as extractor:
             info = await extractor.inspect(path)
             document = await extractor.extract(path)
 
-    Plain text and Markdown are read in this process after checks on their bytes; everything
-    else in a sandboxed process, fresh for every file. Nothing blocks the event loop.
+    Small plain text and Markdown are read in this process, after checks on their bytes;
+    everything else in a sandboxed process, fresh for every file. Nothing blocks the event loop.
     """
 
     def __init__(self, limits: Limits | None = None, *, concurrency: int = 2) -> None:
-        """`concurrency`: how many sandboxed processes may run at a time; more callers wait."""
+        """`concurrency`: how many files may be read at a time; more callers wait."""
         self.limits = limits or Limits()
-        self._concurrency = concurrency
+        self._slots = asyncio.Semaphore(concurrency)
+        self._sandbox = Sandbox()
 
     async def __aenter__(self) -> Self:
         return self
@@ -56,28 +62,78 @@ class Extractor:
         trace: TracebackType | None,
     ) -> None:
         """Ends every sandboxed process."""
+        await asyncio.to_thread(self._sandbox.kill)
 
     async def inspect(self, path: Path, *, filename: str | None = None) -> FileInfo:
         """A quick look, within `limits.check_seconds`, before a file is accepted.
 
         `filename` is the uploader's name for it: a hint between plain-text formats, no more.
+        A file too slow for the quick look is left to `extract`, and accepted.
 
         Raises:
             TooLarge: over `limits.file_bytes`.
             UnsupportedType: a type that can't be read; names those that can.
             Unprocessable: broken, encrypted or empty, or over a limit; says which.
         """
-        raise NotImplementedError
+        result = await self._read("inspect", path, filename, None, None)
+        if isinstance(result, FileInfo):
+            return result
+        size = (await asyncio.to_thread(path.stat)).st_size
+        return FileInfo(_NAMES[result.media_type], result.media_type, size, title=result.title)
 
     async def extract(
-        self, path: Path, *, filename: str | None = None, url: str | None = None
+        self,
+        path: Path,
+        *,
+        filename: str | None = None,
+        url: str | None = None,
+        charset: str | None = None,
     ) -> Extracted:
         """The file's whole text, within all limits.
 
         `url`: the file is a web page from there; its main text is taken, without navigation.
+        `charset`: what a server said about its encoding.
 
         Raises:
             TooLarge, UnsupportedType: as `inspect`.
-            Unprocessable: as `inspect`; also no text in it, too long, or the process died.
+            Unprocessable: as `inspect`; also no text in it, too much, too slow, or the process
+                that read it died.
         """
-        raise NotImplementedError
+        result = await self._read("extract", path, filename, url, charset)
+        if not isinstance(result, Extracted):
+            raise Unprocessable("The file can't be read.")
+        return result
+
+    async def _read(
+        self,
+        task: wire.Task,
+        path: Path,
+        filename: str | None,
+        url: str | None,
+        charset: str | None,
+    ) -> wire.Result:
+        name = filename or path.name
+        small = await asyncio.to_thread(_small_text, path, name, charset, self.limits)
+        if small is not None:
+            return small
+        limits = self.limits
+        seconds = limits.check_seconds if task == "inspect" else limits.extract_seconds
+        request = wire.Request(task, limits, seconds, name, url, charset)
+        async with self._slots:
+            return await self._sandbox.run(request, path)
+
+
+def _small_text(path: Path, name: str, charset: str | None, limits: Limits) -> Extracted | None:
+    """The document if the file is small plain text; None if the sandbox must look at it."""
+    size = path.stat().st_size
+    if size > limits.file_bytes:
+        raise too_large(limits)
+    if size > SMALL:
+        return None
+    data = path.read_bytes()
+    if detect.is_container(data):
+        return None
+    kind = detect.detect(data, name)
+    if kind.name not in ("text", "markdown"):
+        return None
+    return checked(read_plain(data, kind, charset), limits)
