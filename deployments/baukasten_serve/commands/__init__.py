@@ -1,0 +1,1 @@
+"""One file a command; the CLI imports it when it runs."""

@@ -1,0 +1,158 @@
+"""A real platform for tests: `baukasten up` in a folder of its own, as a child process.
+
+For plugin authors too: `with Platform.temporary() as platform: ...`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from baukasten_serve import processes
+from baukasten_serve.config import default_path
+from baukasten_serve.runtime import Home, runtime_dir
+
+START_SECONDS = 120
+
+
+@dataclass
+class Platform:
+    """A platform in a folder of its own, run by a child process.
+
+    `url` is its address; `admin_email` and `admin_password` are the first admin's, as printed.
+    """
+
+    home: Path
+    port: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    config: Path = field(default_factory=default_path)
+    admin_email: str = ""
+    admin_password: str = ""
+    seconds_to_start: float = 0.0
+
+    @classmethod
+    @contextmanager
+    def temporary(cls, environment: Mapping[str, str] | None = None) -> Iterator[Platform]:
+        """A platform in a temporary folder, not started yet; gone at the end."""
+        with tempfile.TemporaryDirectory(prefix="bk-test-") as folder:
+            platform = cls(Path(folder), free_port(), environment or {})
+            try:
+                yield platform
+            finally:
+                platform.kill()
+
+    def __post_init__(self) -> None:
+        self._lines: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+        self._settled = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> str:
+        """What `baukasten up` has printed so far."""
+        return "".join(self._lines)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "baukasten_serve", *arguments, "--config", str(self.config)]
+
+    def environ(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("BAUKASTEN_", "RAY_"))}
+        own = {"BAUKASTEN_HOME": str(self.home), "BAUKASTEN_SERVER_PORT": str(self.port)}
+        return {**kept, **own, **self.environment}
+
+    def start(self) -> Platform:
+        """Start and wait until it says its address; fails with everything it said and logged."""
+        began = time.monotonic()
+        self._settled.clear()
+        self._process = subprocess.Popen(
+            self.command("up"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self.environ(),
+        )
+        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self._settled.wait(START_SECONDS)
+        if "Baukasten runs at" not in self.output or self._process.poll() is not None:
+            logs = self.logs()
+            self.kill()
+            raise AssertionError(f"the platform did not start:\n{self.output}\n{logs}")
+        self.seconds_to_start = time.monotonic() - began
+        if found := re.search(r"First admin: (\S+)\s+password: (\S+)", self.output):
+            self.admin_email, self.admin_password = found.groups()
+        return self
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self._lines.append(line)
+            if "Baukasten runs at" in line:
+                self._settled.set()
+        self._settled.set()
+
+    def wait(self, timeout: float = 15) -> int:
+        """The exit status of `baukasten up`."""
+        assert self._process is not None
+        return self._process.wait(timeout)
+
+    def stop(self, number: int = signal.SIGTERM) -> float:
+        """Ask it to end as an operator does; returns how long that took."""
+        assert self._process is not None
+        began = time.monotonic()
+        self._process.send_signal(number)
+        self._process.wait(15)
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """Whatever state it is in: gone, with all it started."""
+        record = Home(self.home).read()
+        if self._process is not None and self._process.poll() is None:
+            family = processes.family(self._process.pid)
+            self._process.kill()
+            self._process.wait(5)
+            processes.end(family)
+        if record is not None:
+            processes.end(processes.left_behind(record))
+
+    def family(self) -> list[psutil.Process]:
+        """Every process it runs, itself included."""
+        return [psutil.Process(self.pid), *processes.family(self.pid)]
+
+    def logs(self, lines: int = 25) -> str:
+        """The ends of the logs that tell why a start failed."""
+        session = runtime_dir(self.home) / "ray" / "session_latest" / "logs"
+        files = [*(self.home / "logs").glob("*.log"), *session.glob("serve/*.log")]
+        files += [*session.glob("worker-*.err"), *session.glob("*.err")]
+        parts = []
+        for path in files:
+            text = path.read_text(errors="replace").strip().splitlines()[-lines:]
+            if text:
+                parts.append(f"--- {path}\n" + "\n".join(text))
+        return "\n".join(parts)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
