@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
 
 Role = Literal["owner", "admin", "member"]
 Language = Literal["de", "en", "es"]
@@ -91,9 +94,14 @@ class AuthProvider(Protocol):
 
     name: str
 
-    async def authenticate(self, credentials: Credentials) -> Identity | None:
+    async def authenticate(
+        self, session: AsyncSession, credentials: Credentials
+    ) -> Identity | None:
         """The identity these credentials prove, or None if this provider does not take them or
         they are wrong.
+
+        `session` is a transaction bound to nobody yet: it sees no rows, and reaches accounts
+        through the functions of `db/system.sql` alone.
 
         Takes about as long for an unknown account as for a wrong password. Raises
         `errors.Unavailable` when what it needs (database, directory) can't be asked; never

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import DateTime, ForeignKeyConstraint, MetaData, UniqueConstraint, func
+from sqlalchemy import DateTime, MetaData, UniqueConstraint, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 CORE_SCHEMA = "core"
@@ -40,7 +40,11 @@ def showcase_base(name: str) -> type[DeclarativeBase]:
 
 
 class TenantOwned:
-    """Columns of a table made by `create_tenant_table(..., project=False)`."""
+    """Columns of a table made by `create_tenant_table(..., project=False)`.
+
+    The foreign keys to the tenant, the project and the user are the migration's alone: a
+    showcase's metadata does not hold the tables they point to.
+    """
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     tenant_id: Mapped[UUID]
@@ -51,33 +55,10 @@ class TenantOwned:
     @declared_attr.directive
     @classmethod
     def __table_args__(cls) -> tuple[Any, ...]:
-        return (UniqueConstraint("tenant_id", "id"), *tenant_foreign_keys(cls, project=False))
+        return (UniqueConstraint("tenant_id", "id"),)
 
 
 class ProjectOwned(TenantOwned):
     """Columns of a table made by `create_tenant_table(...)`: rows that belong to a project."""
 
     project_id: Mapped[UUID]
-
-    @declared_attr.directive
-    @classmethod
-    def __table_args__(cls) -> tuple[Any, ...]:
-        return (UniqueConstraint("tenant_id", "id"), *tenant_foreign_keys(cls, project=True))
-
-
-def tenant_foreign_keys(cls: type, *, project: bool) -> tuple[ForeignKeyConstraint, ...]:
-    """The foreign keys of a core table; a showcase's model leaves those to its migration,
-    because the tables they point to are not in its metadata."""
-    if not issubclass(cls, CoreBase):
-        return ()
-    keys = [
-        ForeignKeyConstraint(["tenant_id"], ["core.tenants.id"], ondelete="CASCADE"),
-        ForeignKeyConstraint(["user_id"], ["core.users.id"], ondelete="CASCADE"),
-    ]
-    if project:
-        columns, target = (
-            ["tenant_id", "project_id"],
-            ["core.projects.tenant_id", "core.projects.id"],
-        )
-        keys.append(ForeignKeyConstraint(columns, target, ondelete="CASCADE"))
-    return tuple(keys)

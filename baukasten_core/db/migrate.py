@@ -13,7 +13,6 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from baukasten_core.contracts.showcase import PersonalData
@@ -21,6 +20,7 @@ from baukasten_core.db.base import CORE_SCHEMA
 from baukasten_core.db.datamap import CORE_DATA_MAP
 from baukasten_core.db.roles import Roles, ensure_roles
 from baukasten_core.db.tenancy import check_catalogue
+from baukasten_core.db.urls import libpq_url, sqlalchemy_url
 from baukasten_core.errors import PluginError, StartupRefused
 
 FOLDER = Path(__file__).parent
@@ -72,6 +72,7 @@ def migrate(
     with _as_owner(url, roles) as connection, connection.begin():
         upgrade(connection, roles, CORE)
         _replace_system_functions(connection, roles)
+        _remember(connection, CORE, None)
     for showcase in showcases:
         error = _migrate_showcase(url, roles, showcase)
         if error:
@@ -90,7 +91,7 @@ def _migrate_showcase(url: str, roles: Roles, showcase: Migrated) -> str | None:
             error = failure.detail if isinstance(failure, PluginError) else f"{failure}".strip()
             error = f"its migration failed: {error}"
         with connection.begin():
-            _remember(connection, showcase.schema, error)
+            _remember(connection, showcase, error)
     return error
 
 
@@ -225,21 +226,13 @@ def _store_data_map(connection: Connection, what: Migrated) -> None:
         )
 
 
-def _remember(connection: Connection, schema: str, error: str | None) -> None:
+def _remember(connection: Connection, what: Migrated, error: str | None) -> None:
+    """Replicas read this to know whether the tables are as they expect them (`db.state`)."""
     connection.execute(
         text(
-            "INSERT INTO core.plugins (name, reason) VALUES (:name, :reason)"
-            " ON CONFLICT (name) DO UPDATE SET reason = excluded.reason, migrated_at = now()"
+            "INSERT INTO core.plugins (name, revision, reason) VALUES (:name, :revision, :reason)"
+            " ON CONFLICT (name) DO UPDATE SET revision = excluded.revision,"
+            " reason = excluded.reason, migrated_at = now()"
         ),
-        {"name": schema, "reason": error},
+        {"name": what.schema, "revision": None if error else heads(what)[0], "reason": error},
     )
-
-
-def sqlalchemy_url(url: str) -> str:
-    """The URL with SQLAlchemy's driver in it."""
-    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-
-
-def libpq_url(url: str) -> str:
-    """The URL as libpq takes it."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

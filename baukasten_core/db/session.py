@@ -44,6 +44,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=connect_timeout,
+            hide_parameters=True,  # errors are logged, and parameters are people's data
             connect_args={
                 "prepare_threshold": None,
                 "connect_timeout": max(2, int(connect_timeout)),

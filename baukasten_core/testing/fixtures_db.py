@@ -19,8 +19,9 @@ from sqlalchemy import text
 
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.db.embedded import EmbeddedPostgres, start_embedded
-from baukasten_core.db.migrate import Migrated, libpq_url, migrate
+from baukasten_core.db.migrate import Migrated, migrate
 from baukasten_core.db.session import Database
+from baukasten_core.db.urls import libpq_url, sqlalchemy_url
 
 PASSWORD = "only-for-tests"
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
@@ -115,8 +116,6 @@ def create_user(urls: DatabaseUrls, email: str | None = None, **columns: object)
     """A user with a personal tenant, written as the superuser."""
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
-
-    from baukasten_core.db.migrate import sqlalchemy_url
 
     email = email or f"user{next(_numbers)}@example.test"
     engine = create_engine(sqlalchemy_url(urls.owner), poolclass=NullPool)

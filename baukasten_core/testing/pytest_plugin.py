@@ -5,6 +5,15 @@ Everything is imported when a test asks for it, so that an unused fixture costs 
 
 from __future__ import annotations
 
+from baukasten_core.testing.fixtures_app import (
+    admin,
+    app,
+    app_settings,
+    client,
+    other_user,
+    services,
+    user,
+)
 from baukasten_core.testing.fixtures_db import (
     database,
     database_urls,
@@ -21,14 +30,21 @@ from baukasten_core.testing.fixtures_llm import (
 )
 
 __all__ = [
+    "admin",
     "anthropic_emulator",
+    "app",
+    "app_settings",
+    "client",
     "database",
     "database_urls",
     "databases",
     "ollama_emulator",
     "openai_emulator",
+    "other_user",
     "postgres",
+    "services",
     "stranger",
     "tenant",
+    "user",
     "xai_emulator",
 ]

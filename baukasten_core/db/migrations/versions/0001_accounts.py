@@ -43,6 +43,7 @@ def _bookkeeping() -> None:
     op.create_table(
         "plugins",
         sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("revision", sa.Text),
         sa.Column("reason", sa.Text),
         sa.Column("migrated_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
         schema="core",

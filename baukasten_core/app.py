@@ -1,0 +1,249 @@
+"""The composition root: the one place that knows everybody.
+
+`open_services` builds the parts from settings; `create_app` serves them over HTTP. Both take
+services as contracts, so that the same application runs in one process or on Ray Serve, with
+handles to the embedder and the gateway passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+from fastapi import Depends, FastAPI
+from fastapi_offline import FastAPIOffline
+from pydantic import ValidationError
+
+from baukasten_core import __version__
+from baukasten_core.accounts.tokens import AccessTokens
+from baukasten_core.contracts.embedding import EmbeddingProvider
+from baukasten_core.contracts.gateway import LLMGateway
+from baukasten_core.contracts.provider import Provider
+from baukasten_core.db.migrate import CORE, Migrated
+from baukasten_core.db.roles import Roles
+from baukasten_core.db.session import Database, refuse_unsafe_role
+from baukasten_core.db.state import plugin_states, what_is_missing
+from baukasten_core.db.urls import app_url
+from baukasten_core.errors import PluginQuarantined, SettingsError, StartupRefused
+from baukasten_core.http import projects_routes, system_routes
+from baukasten_core.http.errors import install_error_handlers
+from baukasten_core.http.middleware import BodyLimit, RequestContext
+from baukasten_core.http.pages import mount_pages
+from baukasten_core.logs import configure_logs
+from baukasten_core.plugins import PluginHost
+from baukasten_core.services import Services
+from baukasten_core.settings import Settings
+
+T = TypeVar("T")
+
+LATER: Any = None  # stands for a room that is not there yet
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ROUTERS = (system_routes.router, projects_routes.router)
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings,
+    host: PluginHost,
+    *,
+    embedder: EmbeddingProvider | None = None,
+    gateway: LLMGateway | None = None,
+) -> AsyncIterator[Services]:
+    """Build every service; close them at exit. Nothing optional that is down stops this.
+
+    Args:
+        embedder, gateway: handles to other processes; by default both run in this one.
+
+    Raises:
+        StartupRefused: the database role would not be held by row-level security, or the
+            database has not been migrated.
+        SettingsError: a setting names a provider that is not there, or configures it wrongly.
+    """
+    database = open_database(settings)
+    try:
+        await refuse_unsafe_role(database)
+        await quarantine_unmigrated(database, host)
+        yield build_services(settings, host, database, embedder=embedder, gateway=gateway)
+    finally:
+        await database.close()
+
+
+def create_app(
+    settings: Settings,
+    host: PluginHost,
+    *,
+    embedder: EmbeddingProvider | None = None,
+    gateway: LLMGateway | None = None,
+) -> FastAPI:
+    """The HTTP application: the core's routes and those of every showcase.
+
+    Its services are opened when it starts and closed when it stops; see `open_services`.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings, host, embedder=embedder, gateway=gateway) as services:
+            app.state.services = services
+            yield
+
+    configure_logs(settings.log_level)
+    app = new_app(settings.title, settings.server.max_body_mib, lifespan)
+    for router in ROUTERS:
+        app.include_router(router)
+    include_showcases(app, host)
+    return app
+
+
+def new_app(title: str, max_body_mib: int, lifespan: Any) -> FastAPI:
+    """An application with what all of ours share: errors, limits, request ids, offline docs."""
+    app = FastAPIOffline(title=title, version=__version__, lifespan=lifespan)
+    app.add_middleware(BodyLimit, limit=max_body_mib * 2**20)
+    app.add_middleware(RequestContext)
+    install_error_handlers(app)
+    return app
+
+
+def include_showcases(app: FastAPI, host: PluginHost) -> None:
+    """Each showcase's routes under its name, and a 503 that says why for a quarantined one."""
+    showcases = host.showcases()
+    for name, showcase in showcases.items():
+        refuse = Depends(partial(_refuse_quarantined, host, host.plugin_of(name)))
+        app.include_router(showcase.router, prefix=f"/{name}", tags=[name], dependencies=[refuse])
+    mount_pages(app, showcases)
+    for name in host.quarantined:
+        refuse_always = partial(_refuse_quarantined, host, name)
+        app.add_api_route(
+            f"/{name}/{{path:path}}", refuse_always, methods=[*METHODS], include_in_schema=False
+        )
+
+
+async def _refuse_quarantined(host: PluginHost, plugin: str) -> None:
+    reason = host.quarantined.get(plugin)
+    if reason is not None:
+        raise PluginQuarantined(f"The plugin `{plugin}` is quarantined: {reason}", retry_after=60)
+
+
+# --- the parts ----------------------------------------------------------------------------
+
+
+def open_database(settings: Settings) -> Database:
+    """A pool as the app role."""
+    return Database(
+        database_url(settings),
+        pool_size=settings.database.pool_size,
+        connect_timeout=settings.database.connect_timeout,
+        statement_timeout=settings.database.statement_timeout,
+    )
+
+
+def database_url(settings: Settings) -> str:
+    """Where the app role connects. Raises `StartupRefused` when no database is named."""
+    database = settings.database
+    if database.app_url:
+        return database.app_url.get_secret_value()
+    if not database.url or not database.app_password:
+        raise StartupRefused(
+            "no database is named",
+            hint="Start with `baukasten up`, or set BAUKASTEN_DATABASE_URL.",
+        )
+    owner, password = database.url.get_secret_value(), database.app_password.get_secret_value()
+    return app_url(owner, Roles(database.role_prefix).app, password)
+
+
+def migrated_showcases(host: PluginHost) -> list[Migrated]:
+    """What `db.migrate.migrate` needs to know of the showcases."""
+    return [
+        Migrated(showcase.name, showcase.migrations, showcase.data_map)
+        for showcase in host.showcases().values()
+        if showcase.migrations is not None
+    ]
+
+
+async def quarantine_unmigrated(database: Database, host: PluginHost) -> None:
+    """Take out each showcase whose tables are not there as it expects them.
+
+    Raises `StartupRefused` if that is so for the core.
+    """
+    async with database.transaction() as session:
+        states = await plugin_states(session)
+    for what in [CORE, *migrated_showcases(host)]:
+        reason = what_is_missing(what, states.get(what.schema))
+        if reason and what is CORE:
+            raise StartupRefused(f"the database is not ready: {reason}")
+        if reason:
+            host.quarantine(host.plugin_of(what.schema), reason)
+
+
+def build_services(
+    settings: Settings,
+    host: PluginHost,
+    database: Database,
+    *,
+    embedder: EmbeddingProvider | None,
+    gateway: LLMGateway | None,
+) -> Services:
+    """Every service, from what the plugins registered and the settings name."""
+    storage = settings.storage
+    blob_options = {"url": str(settings.home / "blobs"), **storage.blob_options}
+    return Services(
+        settings=settings,
+        host=host,
+        database=database,
+        embedder=embedder or build_embedder(settings, host),
+        gateway=gateway or LATER,
+        vectors=build("storage.vectors", storage.vectors, host.vector_stores(), {}),
+        blobs=build("storage.blobs", storage.blobs, host.blob_stores(), blob_options),
+        mailer=build(
+            "mail.provider", settings.mail.provider, host.mailers(), settings.mail.options
+        ),
+        auth=tuple(
+            build("auth.providers", name, host.auth_providers(), {})
+            for name in settings.auth.providers
+        ),
+        tokens=access_tokens(settings),
+        jobs=LATER,
+        searcher=LATER,
+    )
+
+
+def build_embedder(settings: Settings, host: PluginHost) -> EmbeddingProvider:
+    """The embedder that the settings name, in this process."""
+    embedding = settings.embedding
+    return build(
+        "embedding.provider", embedding.provider, host.embedding_providers(), embedding.options
+    )
+
+
+def access_tokens(settings: Settings) -> AccessTokens:
+    """Signs and reads access tokens with the configured key."""
+    key = settings.auth.token_key
+    if key is None:
+        raise StartupRefused("auth.token_key is not set; load the settings with load_settings()")
+    return AccessTokens.from_secret(
+        key.get_secret_value(), lifetime=settings.auth.access_minutes * 60
+    )
+
+
+def build(
+    setting: str, name: str, providers: Mapping[str, Provider[T]], options: Mapping[str, Any]
+) -> T:
+    """Build a registered provider with its options.
+
+    Raises `SettingsError` naming the setting for an unknown name or options that do not fit.
+    """
+    provider = providers.get(name)
+    if not providers:
+        return LATER  # type: ignore[no-any-return]
+    if provider is None:
+        known = ", ".join(sorted(providers)) or "none"
+        raise SettingsError(f"setting `{setting}`: unknown provider `{name}`; installed: {known}")
+    try:
+        return provider.build(provider.config(**options))
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
+        )
+        raise SettingsError(f"setting `{setting}`, options of `{name}`: {reasons}") from None

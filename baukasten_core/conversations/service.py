@@ -1,0 +1,98 @@
+"""Start, continue, list and delete conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from baukasten_core.contracts.auth import Principal
+from baukasten_core.conversations.models import Conversation, Message
+from baukasten_core.db.paging import Cursor
+from baukasten_core.errors import NotFound
+from baukasten_core.evidence.citations import Citation
+
+TITLE_LIMIT = 80
+
+
+async def start_conversation(
+    session: AsyncSession, owner: Principal, project_id: UUID, title: str
+) -> Conversation:
+    """A new conversation, private to its owner; the title is cut to one short line."""
+    line = " ".join(title.split())
+    conversation = Conversation(
+        tenant_id=owner.tenant_id,
+        user_id=owner.user_id,
+        project_id=project_id,
+        title=line if len(line) <= TITLE_LIMIT else line[: TITLE_LIMIT - 1] + "…",
+    )
+    session.add(conversation)
+    await session.flush()
+    return conversation
+
+
+async def get_conversation(
+    session: AsyncSession, project_id: UUID, conversation_id: UUID
+) -> Conversation:
+    """Raises `NotFound` unless it is a conversation of this project that the caller may see."""
+    conversation = await session.get(Conversation, conversation_id)
+    if conversation is None or conversation.project_id != project_id:
+        raise NotFound("Conversation not found")
+    return conversation
+
+
+async def list_conversations(
+    session: AsyncSession, project_id: UUID, *, limit: int, after: Cursor | None = None
+) -> Sequence[Conversation]:
+    """Newest change first."""
+    query = select(Conversation).where(Conversation.project_id == project_id)
+    if after is not None:
+        query = query.where(
+            tuple_(Conversation.updated_at, Conversation.id) < (after.time, after.id)
+        )
+    query = query.order_by(Conversation.updated_at.desc(), Conversation.id.desc()).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def add_message(
+    session: AsyncSession,
+    conversation: Conversation,
+    role: Literal["user", "assistant"],
+    content: str,
+    *,
+    citations: Sequence[Citation] = (),
+    meta: Mapping[str, Any] | None = None,
+) -> Message:
+    """Append a turn."""
+    message = Message(
+        tenant_id=conversation.tenant_id,
+        user_id=conversation.user_id,
+        project_id=conversation.project_id,
+        conversation_id=conversation.id,
+        role=role,
+        content=content,
+        citations=[citation.as_json() for citation in citations],
+        meta=dict(meta or {}),
+        private=conversation.private,
+    )
+    session.add(message)
+    conversation.updated_at = func.now()
+    await session.flush()
+    return message
+
+
+async def messages(session: AsyncSession, conversation_id: UUID) -> Sequence[Message]:
+    """The turns in order."""
+    query = select(Message).where(Message.conversation_id == conversation_id)
+    return (await session.scalars(query.order_by(Message.said_at, Message.id))).all()
+
+
+async def delete_conversation(
+    session: AsyncSession, project_id: UUID, conversation_id: UUID
+) -> None:
+    """Its messages go with it."""
+    await get_conversation(session, project_id, conversation_id)
+    await session.execute(delete(Conversation).where(Conversation.id == conversation_id))

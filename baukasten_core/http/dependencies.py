@@ -1,0 +1,133 @@
+"""What routes ask for: the services, the caller, the request's transaction, or a Kit.
+
+One request is one transaction, and it commits before the response is sent. Two kinds of routes:
+
+- short ones take `Caller` and `Session`: both share one transaction under row-level security;
+- those that talk to a model or take long take `CurrentKit`: the caller is authenticated in a
+  short transaction of its own, and database work goes into `async with kit.transaction()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from baukasten_core.accounts.authenticate import authenticate
+from baukasten_core.contracts.auth import Principal
+from baukasten_core.db.paging import Cursor
+from baukasten_core.errors import Forbidden, NotFound, Unauthorized
+from baukasten_core.kit import Kit
+from baukasten_core.services import Services
+
+bearer = HTTPBearer(auto_error=False, description="An access token or an API key.")
+
+
+def get_services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+def chosen_tenant(
+    x_tenant: Annotated[
+        str | None, Header(description="The tenant to act in; the personal one by default.")
+    ] = None,
+) -> UUID | None:
+    if x_tenant is None:
+        return None
+    try:
+        return UUID(x_tenant)
+    except ValueError:
+        raise NotFound("Tenant not found") from None
+
+
+Tenant = Annotated[UUID | None, Depends(chosen_tenant)]
+
+
+async def open_transaction(services: ServicesDep) -> AsyncIterator[AsyncSession]:
+    async with services.database.transaction() as session:
+        yield session
+
+
+# scope="function": committed when the route returns, before a byte of the answer is sent.
+Transaction = Annotated[AsyncSession, Depends(open_transaction, scope="function")]
+"""The request's transaction before anybody is known: for open routes only."""
+
+
+async def get_caller(
+    request: Request, services: ServicesDep, transaction: Transaction, token: Bearer, tenant: Tenant
+) -> Principal:
+    principal = await _authenticate(services, transaction, token, tenant)
+    return _allowed(request, principal)
+
+
+Caller = Annotated[Principal, Depends(get_caller, scope="function")]
+"""The authenticated caller; binds the request's transaction to their user and tenant."""
+
+
+async def get_session(caller: Caller, transaction: Transaction) -> AsyncSession:
+    return transaction
+
+
+Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
+"""The request's transaction, under row-level security as the caller."""
+
+
+async def get_kit(request: Request, services: ServicesDep, token: Bearer, tenant: Tenant) -> Kit:
+    async with services.database.transaction() as session:
+        principal = await _authenticate(services, session, token, tenant)
+    return Kit(services, _allowed(request, principal))
+
+
+CurrentKit = Annotated[Kit, Depends(get_kit, scope="function")]
+"""The caller's Kit; no database connection is held."""
+
+
+async def get_admin(caller: Caller) -> Principal:
+    if not caller.is_admin:
+        raise Forbidden("Admin privileges required")
+    return caller
+
+
+Admin = Annotated[Principal, Depends(get_admin, scope="function")]
+
+
+def get_cursor(
+    cursor: Annotated[str | None, Query(description="From the `Link` header of a page.")] = None,
+) -> Cursor | None:
+    return Cursor.decode(cursor)
+
+
+PageCursor = Annotated[Cursor | None, Depends(get_cursor)]
+PageLimit = Annotated[int, Query(ge=1, le=100, description="Rows on a page.")]
+
+
+async def _authenticate(
+    services: Services,
+    session: AsyncSession,
+    credentials: HTTPAuthorizationCredentials | None,
+    tenant: UUID | None,
+) -> Principal:
+    if credentials is None or not credentials.credentials:
+        raise Unauthorized()
+    token = credentials.credentials
+    return await authenticate(session, services.tokens, services.auth, token, tenant)
+
+
+def _allowed(request: Request, principal: Principal) -> Principal:
+    """An API key acts within its scopes: `read` for GET, `write` for everything else."""
+    if principal.scopes is None:
+        return principal
+    needed = getattr(request.scope.get("route"), "openapi_extra", None) or {}
+    scope = needed.get("x-scope") or ("read" if request.method in {"GET", "HEAD"} else "write")
+    if scope not in principal.scopes:
+        raise Forbidden(f"This API key lacks the scope `{scope}`.")
+    return principal

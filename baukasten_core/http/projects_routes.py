@@ -1,0 +1,111 @@
+"""`/projects`: instances of showcases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from baukasten_core.documents.files import delete_project_files
+from baukasten_core.http.dependencies import Caller, PageCursor, PageLimit, ServicesDep, Session
+from baukasten_core.http.errors import problem_responses
+from baukasten_core.http.paging import paged
+from baukasten_core.projects import service
+from baukasten_core.projects.models import Project
+
+router = APIRouter(prefix="/projects", tags=["projects"], responses=problem_responses(401, 503))
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
+
+
+class ProjectOut(BaseModel):
+    """A project."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    user_id: UUID
+    name: str
+    type: str
+    description: str | None
+    config: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+class ProjectIn(BaseModel):
+    """A new project; `type` is an installed showcase's name or `other`."""
+
+    name: Name
+    type: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    description: Text | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+class ProjectChange(BaseModel):
+    """What of a project can be changed."""
+
+    name: Name | None = None
+    description: Text | None = None
+    config: dict[str, Any] | None = None
+
+
+@router.post("", status_code=201, response_model=ProjectOut)
+async def create_project(
+    body: ProjectIn, caller: Caller, session: Session, services: ServicesDep
+) -> Project:
+    showcases = services.host.showcases()
+    type_ = service.project_type(body.type, showcases)
+    config = service.checked_config(type_, body.config, showcases)
+    return await service.create_project(
+        session, caller, name=body.name, type_=type_, description=body.description, config=config
+    )
+
+
+@router.get("", response_model=list[ProjectOut], responses=problem_responses(400))
+async def list_projects(
+    request: Request,
+    response: Response,
+    caller: Caller,
+    session: Session,
+    limit: PageLimit = 50,
+    after: PageCursor = None,
+) -> Sequence[Project]:
+    rows = await service.list_projects(session, caller.tenant_id, limit=limit + 1, after=after)
+    return paged(request, response, rows, limit, key="updated_at")
+
+
+@router.get("/{project_id}", response_model=ProjectOut, responses=problem_responses(404))
+async def get_project(project_id: UUID, session: Session) -> Project:
+    return await service.get_project(session, project_id)
+
+
+@router.patch("/{project_id}", response_model=ProjectOut, responses=problem_responses(404))
+async def change_project(
+    project_id: UUID, body: ProjectChange, session: Session, services: ServicesDep
+) -> Project:
+    project = await service.get_project(session, project_id)
+    changes = body.model_dump(exclude_unset=True)
+    if changes.get("config") is not None:
+        changes["config"] = service.checked_config(
+            project.type, changes["config"], services.host.showcases()
+        )
+    for field, value in changes.items():
+        if value is not None or field == "description":
+            setattr(project, field, value)
+    await session.flush()
+    await session.refresh(project)
+    return project
+
+
+@router.delete("/{project_id}", status_code=204, responses=problem_responses(403, 404))
+async def delete_project(
+    project_id: UUID, caller: Caller, session: Session, services: ServicesDep
+) -> None:
+    await service.delete_project(session, caller, project_id)
+    await delete_project_files(services.blobs, caller.tenant_id, project_id)

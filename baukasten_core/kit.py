@@ -1,0 +1,143 @@
+"""Kit: the services of the platform bound to one caller: what a showcase works with.
+
+In a route, take `CurrentKit`; in a job, it is the first argument. Nothing here bypasses
+row-level security or residency: a Kit can do what its caller can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from baukasten_core.contracts.auth import Language, Principal
+from baukasten_core.contracts.gateway import Answer, GatewayCall, GatewayEvent, collect
+from baukasten_core.contracts.llm import GenerateRequest, Message, Source
+from baukasten_core.contracts.retrieval import Passage
+from baukasten_core.errors import NotFound
+from baukasten_core.evidence.citations import Citation, cite
+from baukasten_core.projects.models import Project
+from baukasten_core.projects.residency import allowed_residency
+from baukasten_core.projects.service import get_project
+
+if TYPE_CHECKING:
+    from baukasten_core.services import Services
+
+
+class Kit:
+    """The platform, as one caller may use it."""
+
+    def __init__(self, services: Services, principal: Principal) -> None:
+        self.services = services
+        self.principal = principal
+
+    @property
+    def language(self) -> Language:
+        """The language to answer in."""
+        return self.principal.language
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """One transaction that sees the caller's rows alone; commits at exit."""
+        return self.services.database.transaction(self.principal.scope)
+
+    async def project(self, project_id: UUID, *, type_: str | None = None) -> Project:
+        """The project; raises `NotFound` unless the caller may see it and it is of `type_`."""
+        async with self.transaction() as session:
+            project = await get_project(session, project_id)
+        if type_ is not None and project.type != type_:
+            raise NotFound("Project not found", hint=f"It is no `{type_}` project.")
+        return project
+
+    # --- retrieval ------------------------------------------------------------------------
+
+    async def search(
+        self,
+        project_id: UUID | None,
+        query: str,
+        *,
+        limit: int = 5,
+        documents: Sequence[UUID] | None = None,
+    ) -> list[Passage]:
+        """Passages that answer `query`, best first, from a project's documents, or from all of
+        the tenant's. Compare `score` with `relevant_score` to tell "nothing relevant"."""
+        return await self.services.searcher.search(
+            self.principal, query, project_id=project_id, limit=limit, documents=documents
+        )
+
+    @property
+    def relevant_score(self) -> float:
+        """The score under which a passage counts as not relevant."""
+        return self.services.settings.retrieval.relevant_score
+
+    async def texts(self, document_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The extracted text of each document the caller may see."""
+        from baukasten_core.documents.models import Document
+
+        async with self.transaction() as session:
+            query = select(Document.id, Document.content).where(Document.id.in_(document_ids))
+            return {row.id: row.content or "" for row in await session.execute(query)}
+
+    async def cite(self, answer: str, passages: Sequence[Passage]) -> list[Citation]:
+        """The citations `[n]` of an answer, each checked word for word against the documents as
+        they are now."""
+        texts = await self.texts([passage.document_id for passage in passages])
+        return cite(answer, passages, texts)
+
+    # --- language models ------------------------------------------------------------------
+
+    async def generate(
+        self, messages: Sequence[Message], *, project_id: UUID | None = None, **options: Any
+    ) -> Answer:
+        """A whole answer; options as for `stream`."""
+        return await collect(self.stream(messages, project_id=project_id, **options))
+
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        project_id: UUID | None = None,
+        provider: str | None = None,
+        model: str = "",
+        sources: Sequence[Source] = (),
+        response_schema: Mapping[str, Any] | None = None,
+        temperature: float = 0.3,
+        max_tokens: int = 2000,
+        timeout: float | None = None,
+    ) -> AsyncIterator[GatewayEvent]:
+        """An answer as events (see `contracts.gateway`), from `provider` or the configured
+        chain, within the residency of the project and tenant.
+
+        Raises what `LLMGateway.generate` raises.
+        """
+        async with self.transaction() as session:
+            residency = await allowed_residency(session, self.principal.tenant_id, project_id)
+        request = GenerateRequest(
+            model=model,
+            messages=tuple(messages),
+            temperature=temperature,
+            max_tokens=max_tokens,
+            timeout=timeout or self.services.settings.llm.timeout,
+            response_schema=response_schema,
+            sources=tuple(sources),
+        )
+        call = GatewayCall(
+            request=request,
+            instance=provider,
+            tenant_id=self.principal.tenant_id,
+            user_id=self.principal.user_id,
+            project_id=project_id,
+            residency=residency,
+        )
+        async for event in self.services.gateway.generate(call):
+            yield event
+
+    # --- background work ------------------------------------------------------------------
+
+    async def enqueue(self, session: AsyncSession, job: str, **ids: UUID) -> None:
+        """Run a job of the showcase (`Showcase.jobs`) in the background, once this transaction
+        has committed; `ids` are handed to it."""
+        await self.services.jobs.enqueue(session, self.principal, job, **ids)

@@ -1,0 +1,109 @@
+"""Create, find, list, change and delete projects. Row-level security decides what is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from baukasten_core.contracts.auth import Principal
+from baukasten_core.contracts.showcase import Showcase
+from baukasten_core.db.paging import Cursor
+from baukasten_core.errors import Forbidden, NotFound, Unprocessable
+from baukasten_core.projects.models import Project
+
+OTHER = "other"
+OLD_SPELLINGS = {"private_gpt": "privategpt", "tell_me_life": "tellmelife"}
+
+
+def project_type(name: str, showcases: Mapping[str, Showcase]) -> str:
+    """The type a project gets; raises `Unprocessable` that lists the installed ones."""
+    known = OLD_SPELLINGS.get(name, name)
+    if known != OTHER and known not in showcases:
+        installed = ", ".join([*sorted(showcases), OTHER])
+        raise Unprocessable(f"Unknown project type `{name[:60]}`. Installed: {installed}.")
+    return known
+
+
+def checked_config(
+    type_: str, config: Mapping[str, Any], showcases: Mapping[str, Showcase]
+) -> dict[str, Any]:
+    """The config, checked by the showcase's own model."""
+    showcase = showcases.get(type_)
+    if showcase is None:
+        return dict(config)
+    try:
+        return showcase.project_config(**config).model_dump(mode="json")
+    except (ValidationError, TypeError) as error:
+        reasons = (
+            "; ".join(
+                f"{'.'.join(map(str, item['loc'])) or 'config'}: {item['msg']}"
+                for item in error.errors(include_input=False, include_url=False)
+            )
+            if isinstance(error, ValidationError)
+            else "its keys must be names"
+        )
+        raise Unprocessable(f"`config` does not fit a `{type_}` project: {reasons}") from None
+
+
+async def create_project(
+    session: AsyncSession,
+    owner: Principal,
+    *,
+    name: str,
+    type_: str,
+    description: str | None,
+    config: Mapping[str, Any],
+) -> Project:
+    project = Project(
+        tenant_id=owner.tenant_id,
+        user_id=owner.user_id,
+        name=name,
+        type=type_,
+        description=description,
+        config=dict(config),
+    )
+    session.add(project)
+    await session.flush()
+    return project
+
+
+async def get_project(session: AsyncSession, project_id: UUID) -> Project:
+    """Raises `NotFound` for a project that is not there or belongs to somebody else."""
+    project = await session.get(Project, project_id)
+    if project is None:
+        raise NotFound("Project not found")
+    return project
+
+
+async def list_projects(
+    session: AsyncSession, tenant_id: UUID, *, limit: int, after: Cursor | None = None
+) -> Sequence[Project]:
+    """Newest change first."""
+    query = select(Project).where(Project.tenant_id == tenant_id)
+    if after is not None:
+        query = query.where(tuple_(Project.updated_at, Project.id) < (after.time, after.id))
+    query = query.order_by(Project.updated_at.desc(), Project.id.desc()).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def delete_project(session: AsyncSession, principal: Principal, project_id: UUID) -> None:
+    """Its documents, vectors, chats and the showcase's rows go with it (foreign keys); files
+    are deleted by the caller after the commit.
+
+    Members may delete their own projects, owners and admins of the tenant any.
+    """
+    project = await get_project(session, project_id)
+    if project.user_id != principal.user_id and principal.role == "member":
+        raise Forbidden("Only its creator or an admin of the tenant can delete this project.")
+    await session.execute(delete(Project).where(Project.id == project_id))
+
+
+async def touch(session: AsyncSession, project_id: UUID) -> None:
+    """Count this as a change of the project, for the order of the list."""
+    project = await get_project(session, project_id)
+    project.updated_at = func.now()

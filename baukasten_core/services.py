@@ -1,0 +1,45 @@
+"""Everything a process of the platform holds: opened once in `app.open_services`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from baukasten_core.contracts.auth import AuthProvider
+from baukasten_core.contracts.embedding import EmbeddingProvider
+from baukasten_core.contracts.gateway import LLMGateway
+from baukasten_core.contracts.mail import Mailer
+from baukasten_core.contracts.storage import BlobStore, VectorStore
+from baukasten_core.db.session import Database
+from baukasten_core.health import HealthMemory
+from baukasten_core.plugins import PluginHost
+from baukasten_core.settings import Settings
+
+if TYPE_CHECKING:
+    from baukasten_core.accounts.tokens import AccessTokens
+    from baukasten_core.documents.search import Searcher
+    from baukasten_core.jobs import Jobs
+
+Check = Callable[[], Awaitable[str | None]]
+"""A health check: None when all is well, else what is wrong in a sentence."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running platform, each behind its contract."""
+
+    settings: Settings
+    host: PluginHost
+    database: Database
+    embedder: EmbeddingProvider
+    gateway: LLMGateway
+    vectors: VectorStore
+    blobs: BlobStore
+    mailer: Mailer
+    auth: tuple[AuthProvider, ...]
+    tokens: AccessTokens
+    jobs: Jobs
+    searcher: Searcher
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    health: HealthMemory = field(default_factory=HealthMemory)

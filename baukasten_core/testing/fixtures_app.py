@@ -1,0 +1,118 @@
+"""pytest fixtures: the whole application in one process, on a real PostgreSQL.
+
+async def test_something(client, user):
+    response = await client.get("/projects", headers=user.headers)
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+from baukasten_core.app import create_app
+from baukasten_core.contracts.auth import Principal
+from baukasten_core.plugins import PluginHost
+from baukasten_core.services import Services
+from baukasten_core.settings import Settings, load_settings
+from baukasten_core.testing.fixtures_db import DatabaseUrls, create_user
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A user with a session: `headers` authenticate a request."""
+
+    principal: Principal
+    token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    @property
+    def id(self) -> UUID:
+        return self.principal.user_id
+
+
+def test_settings(home: Path, urls: DatabaseUrls, **sections: Any) -> Settings:
+    """Settings of a platform under test: loopback, no real model, a home of its own."""
+    values: dict[str, Any] = {
+        "home": home,
+        "database": {"app_url": urls.app, "pool_size": 5},
+        **sections,
+    }
+    return load_settings(values)
+
+
+test_settings.__test__ = False  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def app_settings(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of `app`; override in a module to change them."""
+    return test_settings(tmp_path_factory.mktemp("home"), database_urls)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def app(app_settings: Settings) -> AsyncIterator[FastAPI]:
+    """The application, started."""
+    app = create_app(app_settings, PluginHost.discover())
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture(scope="module")
+def services(app: FastAPI) -> Services:
+    """The application's services."""
+    found: Services = app.state.services
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of the application; an unexpected error is a 500, as for a real client."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        yield client
+
+
+@pytest.fixture
+def user(services: Services, database_urls: DatabaseUrls) -> SignedIn:
+    """A new signed-in user."""
+    return sign_in(services, database_urls)
+
+
+@pytest.fixture
+def other_user(services: Services, database_urls: DatabaseUrls) -> SignedIn:
+    """Another new signed-in user."""
+    return sign_in(services, database_urls)
+
+
+@pytest.fixture
+def admin(services: Services, database_urls: DatabaseUrls) -> SignedIn:
+    """A new signed-in admin."""
+    signed_in = sign_in(services, database_urls)
+    with psycopg.connect(database_urls.owner) as connection:
+        connection.execute("UPDATE core.users SET is_admin = true WHERE id = %s", [signed_in.id])
+    return signed_in
+
+
+def sign_in(services: Services, urls: DatabaseUrls) -> SignedIn:
+    """A new user with a live session, without the detour of a password."""
+    principal = create_user(urls)
+    session_id = uuid4()
+    with psycopg.connect(urls.owner) as connection:
+        connection.execute(
+            "INSERT INTO core.sessions (id, user_id, refresh_hash, expires_at)"
+            " VALUES (%s, %s, %s, now() + interval '1 day')",
+            [session_id, principal.user_id, session_id.bytes],
+        )
+    return SignedIn(principal, services.tokens.issue(session_id, principal.user_id))

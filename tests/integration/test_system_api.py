@@ -1,0 +1,35 @@
+"""`/`, `/health` and the API reference: open to everybody."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+
+async def test_a_program_gets_json_and_a_browser_a_page(client: httpx.AsyncClient) -> None:
+    assert set((await client.get("/")).json()) == {"message", "version", "docs"}
+    page = await client.get("/", headers={"Accept": "text/html"})
+    assert page.headers["content-type"].startswith("text/html")
+
+
+async def test_health_names_every_plugin_and_the_database(client: httpx.AsyncClient) -> None:
+    body = (await client.get("/health")).json()
+    assert body["status"] in {"healthy", "degraded"}
+    assert body["database"] == "up"
+    assert any(row["kind"] == "plugin" for row in body["components"])
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_the_reference_reaches_no_other_host(client: httpx.AsyncClient, path: str) -> None:
+    page = (await client.get(path)).text
+    assert not re.findall(r"""(?:src|href)=["']https?://""", page)
+    for asset in re.findall(r"""(?:src|href)=["'](/[^"']+)""", page):
+        assert (await client.get(asset)).status_code == 200
+
+
+async def test_an_unknown_route_is_a_problem_document(client: httpx.AsyncClient) -> None:
+    response = await client.get("/nowhere")
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
