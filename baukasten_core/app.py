@@ -21,7 +21,7 @@ from baukasten_core.accounts.tokens import AccessTokens
 from baukasten_core.contracts.embedding import EmbeddingProvider
 from baukasten_core.contracts.gateway import LLMGateway
 from baukasten_core.contracts.provider import Provider
-from baukasten_core.db.migrate import CORE, Migrated
+from baukasten_core.db.migrate import CORE, Migrated, MigrationReport, migrate
 from baukasten_core.db.roles import Roles
 from baukasten_core.db.session import Database, refuse_unsafe_role
 from baukasten_core.db.state import plugin_states, what_is_missing
@@ -160,6 +160,23 @@ def migrated_showcases(host: PluginHost) -> list[Migrated]:
         for showcase in host.showcases().values()
         if showcase.migrations is not None
     ]
+
+
+def migrate_database(settings: Settings, host: PluginHost) -> MigrationReport:
+    """Migrate the database of `settings.database.url`; a showcase that fails is quarantined."""
+    database = settings.database
+    if database.url is None:
+        raise StartupRefused("database.url is not set, so there is nothing to migrate")
+    password = database.app_password.get_secret_value() if database.app_password else None
+    report = migrate(
+        database.url.get_secret_value(),
+        migrated_showcases(host),
+        role_prefix=database.role_prefix,
+        app_password=None if database.app_url else password,
+    )
+    for showcase, reason in report.failed.items():
+        host.quarantine(host.plugin_of(showcase), reason)
+    return report
 
 
 async def quarantine_unmigrated(database: Database, host: PluginHost) -> None:

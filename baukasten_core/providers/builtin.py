@@ -13,7 +13,7 @@ from baukasten_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from baukasten_core.contracts.embedding import EmbeddingProvider
-    from baukasten_core.contracts.storage import BlobStore, VectorStore
+    from baukasten_core.contracts.storage import BlobStore
 
 
 @hookimpl
@@ -50,20 +50,6 @@ def register_embedding_providers() -> Sequence[Provider[EmbeddingProvider]]:
             config=openai_compatible.OpenAICompatibleEmbeddingConfig,
             summary="servers that speak OpenAI's /v1/embeddings",
         ),
-    ]
-
-
-@hookimpl
-def register_vector_stores() -> Sequence[Provider[VectorStore]]:
-    from baukasten_core.providers.storage import pgvector_store
-
-    return [
-        Provider(
-            "pgvector",
-            build=pgvector_store.PgVectorStore,
-            config=pgvector_store.PgVectorConfig,
-            summary="vectors in PostgreSQL, under row-level security; the default",
-        )
     ]
 
 
