@@ -9,12 +9,20 @@ class TestMine(BlobStoreContract):
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from uuid import uuid4
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from baukasten_core.contracts.storage import BlobStore
+from baukasten_core.contracts.auth import Principal
+from baukasten_core.contracts.embedding import EmbeddingSpace
+from baukasten_core.contracts.storage import BlobStore, VectorHit, VectorStore
+from baukasten_core.db.session import Database
 from baukasten_core.errors import NotFound
 
 
@@ -122,3 +130,184 @@ class BlobStoreContract:
 
     async def _put_all(self, store: BlobStore, keys: Iterable[str]) -> None:
         await asyncio.gather(*(store.put(key, pieces(b"x")) for key in keys))
+
+
+class VectorStoreContract:
+    """What every vector store promises.
+
+        class TestMine(VectorStoreContract):
+            @pytest.fixture
+            def store(self) -> VectorStore:
+                return MyStore()
+
+    It runs on a migrated PostgreSQL (fixtures `database`, `tenant`, `stranger`), because chunks
+    and their privacy live there whatever keeps the vectors.
+    """
+
+    space = EmbeddingSpace("test", "suite", "1", dimensions=8)
+
+    @pytest.fixture
+    def store(self) -> VectorStore:
+        """A store."""
+        raise NotImplementedError("give the fixture `store`")
+
+    async def test_the_nearest_come_first(
+        self, store: VectorStore, database: Database, tenant: Principal
+    ) -> None:
+        document = await self._document(store, database, tenant, count=20)
+        hits = await self._search(store, database, tenant, document.vectors[7], limit=5)
+        expected = np.argsort(-(document.vectors @ document.vectors[7]))[:5]
+        assert [hit.chunk_id for hit in hits] == [document.chunks[index] for index in expected]
+        assert hits[0].cosine == pytest.approx(1.0, abs=1e-4)
+        assert [hit.cosine for hit in hits] == sorted((h.cosine for h in hits), reverse=True)
+
+    async def test_an_unknown_space_is_empty(
+        self, store: VectorStore, database: Database, tenant: Principal
+    ) -> None:
+        unknown = EmbeddingSpace("test", uuid4().hex, "1", dimensions=8)
+        async with database.transaction(tenant.scope) as session:
+            query = np.eye(8, dtype=np.float32)[0]
+            assert not await store.search(session, unknown, tenant.tenant_id, query, limit=5)
+
+    async def test_preparing_twice_changes_nothing(
+        self, store: VectorStore, database: Database, tenant: Principal
+    ) -> None:
+        document = await self._document(store, database, tenant, count=2)
+        async with database.transaction(tenant.scope) as session:
+            await store.prepare(session, self.space)
+        assert len(await self._search(store, database, tenant, document.vectors[0])) == 2
+
+    async def test_adding_again_replaces(
+        self, store: VectorStore, database: Database, tenant: Principal
+    ) -> None:
+        document = await self._document(store, database, tenant, count=3)
+        async with database.transaction(tenant.scope) as session:
+            await store.add(
+                session,
+                self.space,
+                tenant.tenant_id,
+                document.chunks[:1],
+                document.vectors[1:2],
+            )
+        hits = await self._search(store, database, tenant, document.vectors[1])
+        assert len(hits) == 3
+        assert {hit.chunk_id for hit in hits[:2]} == set(document.chunks[:2])
+
+    async def test_a_stranger_finds_nothing(
+        self, store: VectorStore, database: Database, tenant: Principal, stranger: Principal
+    ) -> None:
+        document = await self._document(store, database, tenant, count=3)
+        assert not await self._search(store, database, stranger, document.vectors[0])
+
+    async def test_documents_narrow_the_search(
+        self, store: VectorStore, database: Database, tenant: Principal
+    ) -> None:
+        first = await self._document(store, database, tenant, count=3)
+        second = await self._document(store, database, tenant, count=3)
+        hits = await self._search(
+            store, database, tenant, first.vectors[0], document_ids=[second.id]
+        )
+        assert {hit.chunk_id for hit in hits} == set(second.chunks)
+        assert not await self._search(store, database, tenant, first.vectors[0], document_ids=[])
+
+    async def test_projects_narrow_the_search(
+        self, store: VectorStore, database: Database, tenant: Principal
+    ) -> None:
+        inside = await self._document(store, database, tenant, count=2, project=True)
+        outside = await self._document(store, database, tenant, count=2)
+        hits = await self._search(
+            store, database, tenant, outside.vectors[0], project_id=inside.project_id
+        )
+        assert {hit.chunk_id for hit in hits} == set(inside.chunks)
+
+    async def test_removed_documents_are_forgotten(
+        self, store: VectorStore, database: Database, tenant: Principal
+    ) -> None:
+        gone = await self._document(store, database, tenant, count=2)
+        kept = await self._document(store, database, tenant, count=2)
+        async with database.transaction(tenant.scope) as session:
+            await store.remove(session, tenant.tenant_id, [gone.id])
+        hits = await self._search(store, database, tenant, gone.vectors[0])
+        assert {hit.chunk_id for hit in hits} == set(kept.chunks)
+
+    async def _document(
+        self,
+        store: VectorStore,
+        database: Database,
+        owner: Principal,
+        *,
+        count: int,
+        project: bool = False,
+    ) -> _Stored:
+        async with database.transaction(owner.scope) as session:
+            await store.prepare(session, self.space)
+        async with database.transaction(owner.scope) as session:
+            document = await _insert(session, owner, count, project=project)
+            await store.add(session, self.space, owner.tenant_id, document.chunks, document.vectors)
+        return document
+
+    async def _search(
+        self,
+        store: VectorStore,
+        database: Database,
+        who: Principal,
+        query: NDArray[np.float32],
+        *,
+        limit: int = 100,
+        project_id: UUID | None = None,
+        document_ids: Sequence[UUID] | None = None,
+    ) -> Sequence[VectorHit]:
+        async with database.transaction(who.scope) as session:
+            return await store.search(
+                session,
+                self.space,
+                who.tenant_id,
+                query,
+                limit=limit,
+                project_id=project_id,
+                document_ids=document_ids,
+            )
+
+
+@dataclass(frozen=True)
+class _Stored:
+    id: UUID
+    project_id: UUID | None
+    chunks: list[UUID]
+    vectors: NDArray[np.float32]
+
+
+async def _insert(session: AsyncSession, owner: Principal, count: int, *, project: bool) -> _Stored:
+    """A document with chunks, and random unit vectors for them."""
+    document, project_id = uuid4(), uuid4() if project else None
+    whose = {"tenant": owner.tenant_id, "user": owner.user_id, "project": project_id}
+    if project:
+        await session.execute(
+            text(
+                "INSERT INTO core.projects (id, tenant_id, user_id, name, type)"
+                " VALUES (:project, :tenant, :user, 'suite', 'other')"
+            ),
+            whose,
+        )
+    await session.execute(
+        text(
+            "INSERT INTO core.documents (id, tenant_id, user_id, project_id, type, media_type,"
+            " size, sha256) VALUES (:id, :tenant, :user, :project, 'text', 'text/plain', 1, :hash)"
+        ),
+        {"id": document, "hash": document.bytes, **whose},
+    )
+    chunks = [uuid4() for _ in range(count)]
+    await session.execute(
+        text(
+            "INSERT INTO core.chunks (id, tenant_id, user_id, project_id, document_id, ordinal,"
+            " text, start_offset, end_offset)"
+            " VALUES (:id, :tenant, :user, :project, :document, :ordinal, 'x', 0, 1)"
+        ),
+        [
+            {"id": chunk, "document": document, "ordinal": ordinal, **whose}
+            for ordinal, chunk in enumerate(chunks)
+        ],
+    )
+    vectors = np.random.default_rng(count).normal(size=(count, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return _Stored(document, project_id, chunks, vectors)

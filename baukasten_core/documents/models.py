@@ -1,0 +1,151 @@
+"""Tables of documents. Parts inherit from their document whose they are and whether they are
+private: the database's own foreign keys say so (migration 0003)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    false,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+
+from baukasten_core.db.base import CoreBase, TenantOwned, tenant_foreign_keys
+
+IDENTITY = ("tenant_id", "id", "user_id", "private")
+"""What parts of a document refer to."""
+
+
+def part_of_document() -> ForeignKeyConstraint:
+    """The foreign key of a part: it goes with its document, and is as private as it."""
+    return ForeignKeyConstraint(
+        ["tenant_id", "document_id", "user_id", "private"],
+        [f"core.documents.{column}" for column in IDENTITY],
+        ondelete="CASCADE",
+        onupdate="CASCADE",
+    )
+
+
+def _once(name: str, columns: list[str], condition: str) -> Index:
+    return Index(
+        name,
+        *columns,
+        unique=True,
+        postgresql_where=text(f"{condition} AND status <> 'failed'"),
+        postgresql_nulls_not_distinct=True,
+    )
+
+
+class Document(TenantOwned, CoreBase):
+    """What somebody put in, and how far it is.
+
+    `content` is the extracted text, normalised; `pages` holds the offset of each page's first
+    character. `chunk_count` of `chunk_total` chunks are indexed, with `term_count` terms, in
+    the embedding space `space`. `stored`: the original file is in the blob store.
+    """
+
+    __tablename__ = "documents"
+
+    project_id: Mapped[UUID | None]
+    private: Mapped[bool] = mapped_column(server_default=false())
+    type: Mapped[str] = mapped_column(Text)
+    filename: Mapped[str | None] = mapped_column(Text)
+    url: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str | None] = mapped_column(Text)
+    content: Mapped[str | None] = mapped_column(Text, deferred=True)
+    content_length: Mapped[int | None]
+    doc_metadata: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    media_type: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    stored: Mapped[bool] = mapped_column(server_default=false())
+    language: Mapped[str | None] = mapped_column(Text)
+    pages: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default="{}", deferred=True)
+    status: Mapped[str] = mapped_column(Text, server_default="queued")
+    error: Mapped[str | None] = mapped_column(Text)
+    space: Mapped[str | None] = mapped_column(Text)
+    chunk_count: Mapped[int] = mapped_column(server_default=text("0"))
+    chunk_total: Mapped[int | None]
+    term_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return (
+            UniqueConstraint("tenant_id", "id"),
+            UniqueConstraint(*IDENTITY),
+            *tenant_foreign_keys(cls, project=True),
+            CheckConstraint("status IN ('queued', 'processing', 'ready', 'failed')", name="status"),
+            Index(None, "tenant_id"),
+            Index(None, "user_id"),
+            Index(None, "tenant_id", "created_at", "id"),
+            Index(None, "tenant_id", "project_id", "created_at", "id"),
+            _once("uq_documents_content", ["tenant_id", "project_id", "sha256"], "NOT private"),
+            _once(
+                "uq_documents_private",
+                ["tenant_id", "user_id", "project_id", "sha256"],
+                "private",
+            ),
+        )
+
+
+class Chunk(TenantOwned, CoreBase):
+    """A passage. `start_offset` and `end_offset` count characters of the document's `content`;
+    `text` is what was indexed, which a showcase's text transform may have changed."""
+
+    __tablename__ = "chunks"
+
+    private: Mapped[bool] = mapped_column(server_default=false())
+    project_id: Mapped[UUID | None]
+    document_id: Mapped[UUID]
+    ordinal: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    start_offset: Mapped[int]
+    end_offset: Mapped[int]
+    page: Mapped[int | None]
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return (
+            UniqueConstraint("tenant_id", "id"),
+            UniqueConstraint(*IDENTITY),
+            UniqueConstraint("tenant_id", "document_id", "ordinal"),
+            *tenant_foreign_keys(cls, project=False),
+            part_of_document(),
+            Index(None, "tenant_id"),
+            Index(None, "user_id"),
+            Index(None, "document_id"),
+        )
+
+
+postings = Table(
+    "postings",
+    CoreBase.metadata,
+    Column("tenant_id", Uuid, nullable=False),
+    Column("document_id", Uuid, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    Column("private", Boolean, nullable=False),
+    Column("project_id", Uuid),
+    Column("term", Text, nullable=False),
+    Column("hits", ARRAY(BigInteger), nullable=False),
+    part_of_document(),
+    Index(None, "tenant_id", "term"),
+    Index(None, "document_id"),
+)
+"""A row for each term of a batch of a document's chunks; `hits` as `bm25.pack` makes them."""
