@@ -62,6 +62,7 @@ async def fill(urls: DatabaseUrls, owner: Principal, count: int, seed: int) -> n
             " FROM c JOIN n ON n.o = c.ordinal",
             {**whose, "v": [literal(row) for row in vectors]},
         )
+        await connection.execute(f"ANALYZE core.vectors_{SPACE.id}")
     return vectors
 
 
@@ -81,6 +82,7 @@ async def test_a_small_tenant_gets_all_its_rows_on_a_connection_warmed_by_a_larg
                 raw = (await (await session.connection()).get_raw_connection()).driver_connection
                 assert isinstance(raw, psycopg.AsyncConnection)
                 raw.prepare_threshold = 1
+                await session.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
                 hits = await store.search(session, SPACE, who.tenant_id, query, limit=10)
                 assert len(hits) == 10
         expected = np.sort(few @ few[0])[::-1][:10]
