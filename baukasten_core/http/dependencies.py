@@ -27,7 +27,9 @@ from baukasten_core.services import Services
 bearer = HTTPBearer(auto_error=False, description="An access token or an API key.")
 
 
-def get_services(request: Request) -> Services:
+# Also what needs no await is `async def`: FastAPI sends plain functions through a thread, which
+# costs a request more than its database work.
+async def get_services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
@@ -36,7 +38,7 @@ ServicesDep = Annotated[Services, Depends(get_services)]
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-def chosen_tenant(
+async def chosen_tenant(
     x_tenant: Annotated[
         str | None, Header(description="The tenant to act in; the personal one by default.")
     ] = None,
@@ -100,7 +102,7 @@ async def get_admin(caller: Caller) -> Principal:
 Admin = Annotated[Principal, Depends(get_admin, scope="function")]
 
 
-def get_cursor(
+async def get_cursor(
     cursor: Annotated[str | None, Query(description="From the `Link` header of a page.")] = None,
 ) -> Cursor | None:
     return Cursor.decode(cursor)
