@@ -27,9 +27,7 @@ from baukasten_core.services import Services
 bearer = HTTPBearer(auto_error=False, description="An access token or an API key.")
 
 
-# Also what needs no await is `async def`: FastAPI sends plain functions through a thread, which
-# costs a request more than its database work.
-async def get_services(request: Request) -> Services:
+def get_services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
@@ -38,7 +36,7 @@ ServicesDep = Annotated[Services, Depends(get_services)]
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-async def chosen_tenant(
+def chosen_tenant(
     x_tenant: Annotated[
         str | None, Header(description="The tenant to act in; the personal one by default.")
     ] = None,
@@ -102,7 +100,7 @@ async def get_admin(caller: Caller) -> Principal:
 Admin = Annotated[Principal, Depends(get_admin, scope="function")]
 
 
-async def get_cursor(
+def get_cursor(
     cursor: Annotated[str | None, Query(description="From the `Link` header of a page.")] = None,
 ) -> Cursor | None:
     return Cursor.decode(cursor)

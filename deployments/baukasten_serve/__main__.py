@@ -1,23 +1,34 @@
-"""`python -m baukasten_serve COMMAND`: our commands without the core's CLI around them."""
+"""`python -m baukasten_serve COMMAND`: our commands where the package is not installed."""
+
+from __future__ import annotations
 
 import importlib
+import sys
 
 import click
 
+from baukasten_core.errors import BaukastenError
 from baukasten_serve.plugin import register_commands
 
 
 @click.group()
-def main() -> None:
+def group() -> None:
     """The commands of baukasten-serve."""
 
 
-for _command in register_commands():
-    _module, _, _attribute = _command.target.partition(":")
+def main() -> None:
+    """As the core's CLI does it: an error of ours is a sentence on standard error."""
+    for command in register_commands():
+        module, _, attribute = command.target.partition(":")
+        group.add_command(getattr(importlib.import_module(module), attribute), command.name)
     try:
-        main.add_command(getattr(importlib.import_module(_module), _attribute), _command.name)
-    except ModuleNotFoundError:
-        continue
+        group()
+    except BaukastenError as error:
+        click.echo(f"Error: {error.detail}", err=True)
+        if error.hint:
+            click.echo(error.hint, err=True)
+        sys.exit(1)
+
 
 if __name__ == "__main__":
     main()

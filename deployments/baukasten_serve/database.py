@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from baukasten_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -15,42 +17,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where it is, and the server to stop at the end when it is ours."""
+    """The settings that say where it is, and the server to stop at the end when it is ours."""
 
-    url: str
+    settings: Settings
     server: EmbeddedPostgres | None
 
     def environment(self) -> dict[str, str]:
-        """What tells the replicas; nothing when the operator's own settings do."""
-        return {"BAUKASTEN_DATABASE_URL": self.url} if self.server else {}
+        """What the replicas are told: only the role that row-level security holds."""
+        from baukasten_core.app import database_url
+
+        return {"BAUKASTEN_DATABASE_APP_URL": database_url(self.settings)}
 
 
 def open_database(settings: Settings) -> Database:
     """The configured PostgreSQL, or the embedded one, started if it does not run."""
-    if settings.database.url is not None:
-        return Database(settings.database.url.get_secret_value(), None)
+    if settings.database.url is not None or settings.database.app_url is not None:
+        return Database(settings, None)
     from baukasten_core.db.embedded import start_embedded
 
     password = settings.database.embedded_password
     assert password is not None  # load_settings fills it in
     server = start_embedded(settings.home / "postgres", password.get_secret_value())
-    return Database(server.url, server)
+    place = settings.database.model_copy(update={"url": SecretStr(server.url)})
+    return Database(settings.model_copy(update={"database": place}), server)
 
 
-def migrate_database(database: Database, settings: Settings, host: PluginHost) -> Mapping[str, str]:
-    """Bring core and showcases to their newest revision; the reason by showcase that failed."""
-    from baukasten_core.db.migrate import Migrated, migrate
+def migrate_database(database: Database, host: PluginHost) -> Mapping[str, str]:
+    """Bring core and showcases to their newest revision; the reason by plugin that failed.
 
-    showcases = [
-        Migrated(showcase.name, showcase.migrations, showcase.data_map)
-        for showcase in host.showcases().values()
-        if showcase.migrations is not None
-    ]
-    password = settings.database.app_password
-    report = migrate(
-        database.url,
-        showcases,
-        role_prefix=settings.database.role_prefix,
-        app_password=password.get_secret_value() if password else None,
-    )
-    return report.failed
+    Where only `database.app_url` is set, somebody else migrates (`baukasten migrate`).
+    """
+    from baukasten_core.app import migrate_database
+
+    if database.settings.database.url is not None:
+        migrate_database(database.settings, host)
+    return host.quarantined

@@ -23,8 +23,13 @@ RUN_ID = "_BAUKASTEN_RUN"
 LOOPBACK_ONLY = "_BAUKASTEN_LOOPBACK"
 """Environment variable: set where all of Ray runs on this machine."""
 
-NEVER_INHERITED = ("RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_SERVE_DEFAULT_HTTP_HOST")
-"""Variables of the caller that would lead our Ray elsewhere."""
+NEVER_INHERITED = (
+    "RAY_ADDRESS",
+    "RAY_AUTH_TOKEN",
+    "RAY_SERVE_DEFAULT_HTTP_HOST",
+    "BAUKASTEN_DATABASE_URL",
+)
+"""Variables of the caller that would lead our Ray elsewhere, or give it more than it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ def local_environment(home: Path, ports: Ports, *, run: str, bind: str) -> dict[
 
 
 def inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment without what would lead our Ray elsewhere."""
+    """The caller's environment as Ray may have it."""
     return {name: value for name, value in environment.items() if name not in NEVER_INHERITED}
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from baukasten_core.settings import Settings
     from baukasten_serve.database import Database
 
 
@@ -18,6 +17,6 @@ class FirstAdmin:
     password: str
 
 
-def ensure_first_admin(database: Database, settings: Settings) -> FirstAdmin | None:
+def ensure_first_admin(database: Database) -> FirstAdmin | None:
     """Make an admin when there is no user at all; None when there is one."""
     return None

@@ -131,11 +131,11 @@ class Supervisor:
         from baukasten_serve.first_admin import ensure_first_admin
 
         host = PluginHost.discover(disabled=self._settings.plugins.disabled)
-        failed = migrate_database(database, self._settings, host)
+        quarantined = migrate_database(database, host)
         self._progress("database is up to date")
-        for name, reason in {**host.quarantined, **failed}.items():
+        for name, reason in quarantined.items():
             self._say(f"  ! plugin `{name}` is quarantined: {reason}")
-        if admin := ensure_first_admin(database, self._settings):
+        if admin := ensure_first_admin(database):
             self._say(f"  First admin: {admin.email}  password: {admin.password}")
             self._say("  (generated now and shown only this once)")
 

@@ -9,14 +9,13 @@ from pathlib import Path
 import click
 
 from baukasten_core.errors import StartupRefused
-from baukasten_serve.commands.common import config_option, read, says_what_is_wrong
+from baukasten_serve.commands.common import config_option, read
 
 GIVE_UP_AFTER = 12.0
 
 
 @click.command()
 @config_option
-@says_what_is_wrong
 def down(config_path: Path | None) -> None:
     """Stop the platform of this home, and clear up after one that was killed."""
     from baukasten_serve import processes

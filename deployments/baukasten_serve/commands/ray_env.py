@@ -7,12 +7,11 @@ from pathlib import Path
 
 import click
 
-from baukasten_serve.commands.common import config_option, read, says_what_is_wrong
+from baukasten_serve.commands.common import config_option, read
 
 
 @click.command()
 @config_option
-@says_what_is_wrong
 def ray_env(config_path: Path | None) -> None:
     """Print the environment that a Ray cluster of your own needs.
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 
-from baukasten_serve.commands.common import config_option, read, says_what_is_wrong
+from baukasten_serve.commands.common import config_option, read
 
 
 @click.command()
 @config_option
-@says_what_is_wrong
 def up(config_path: Path | None) -> None:
     """Start the platform on this machine and stay until Ctrl-C.
 

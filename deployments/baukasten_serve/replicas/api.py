@@ -1,26 +1,18 @@
-"""The `api` application."""
+"""The application `api`: the core's routes and every showcase's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from fastapi import FastAPI
 
-from baukasten_core.settings import load_settings
-from baukasten_serve.loopback import close_to_loopback
+from baukasten_core.app import create_app
+from baukasten_serve.handles import GatewayHandle
+from baukasten_serve.replicas.base import Replica
 
 
-class Api:
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        close_to_loopback()
-        self._settings = load_settings(settings)
+class Api(Replica):
+    """The same `create_app` that runs in one process, with handles passed in."""
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        app = FastAPI()
-
-        @app.get("/{path:path}")
-        def anything(path: str) -> dict[str, str]:
-            return {"app": "api", "path": path}
-
-        return app
+        return create_app(
+            self.settings, self.host, embedder=self.embedder_handle(), gateway=GatewayHandle()
+        )

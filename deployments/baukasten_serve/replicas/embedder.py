@@ -1,26 +1,73 @@
-"""The `embedder` application."""
+"""The application `embedder`: holds the model; `/v1/embeddings` and calls by handle."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
+import numpy as np
+import structlog
 from fastapi import FastAPI
+from numpy.typing import NDArray
 
-from baukasten_core.settings import load_settings
-from baukasten_serve.loopback import close_to_loopback
+from baukasten_core.app import build_embedder
+from baukasten_core.contracts.embedding import EmbeddingProvider, EmbeddingSpace, Priority
+from baukasten_core.errors import ProviderError, ProviderUnavailable
+from baukasten_core.http.embeddings_routes import router
+from baukasten_serve.replicas.base import Replica
+
+log = structlog.get_logger("baukasten.embedder")
 
 
-class Embedder:
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        close_to_loopback()
-        self._settings = load_settings(settings)
+class Embedder(Replica):
+    """An `EmbeddingProvider` for others; `handles.EmbedderHandle` is the other end."""
 
-    def __serve_build_asgi_app__(self) -> FastAPI:
-        app = FastAPI()
+    async def __serve_build_asgi_app__(self) -> FastAPI:
+        provider = build_embedder(self.settings, self.host)
+        self._embedder = BoundedEmbedder(provider, self.settings.embedding.max_queue)
+        await self._load()
+        return self.small_app(router, embedder=self._embedder)
 
-        @app.get("/{path:path}")
-        def anything(path: str) -> dict[str, str]:
-            return {"app": "embedder", "path": path}
+    async def embed(self, texts: Sequence[str], priority: Priority) -> NDArray[np.float32]:
+        return await self._embedder.embed(texts, priority=priority)
 
-        return app
+    async def _load(self) -> None:
+        """Before the first request, so that a new replica is no slower than the others."""
+        try:
+            await self._embedder.embed(["ready"])
+        except ProviderError as error:
+            # Its server may come later, and every call tries again.
+            log.warning("the embedding model is not loaded yet", problem=error.type)
+
+
+class BoundedEmbedder:
+    """Refuses what would wait too long, instead of letting it pile up.
+
+    The provider itself batches what is waiting and lets queries go first.
+
+    Args:
+        most: requests that may wait or be worked on.
+    """
+
+    def __init__(self, inner: EmbeddingProvider, most: int) -> None:
+        self.name = inner.name
+        self._inner = inner
+        self._most = most
+        self._waiting = 0
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        return self._inner.space
+
+    async def embed(
+        self, texts: Sequence[str], *, priority: Priority = "bulk"
+    ) -> NDArray[np.float32]:
+        if self._waiting >= self._most:
+            raise ProviderUnavailable(
+                f"The embedder has {self._waiting} requests waiting; ask again soon.",
+                retry_after=2,
+            )
+        self._waiting += 1
+        try:
+            return await self._inner.embed(texts, priority=priority)
+        finally:
+            self._waiting -= 1

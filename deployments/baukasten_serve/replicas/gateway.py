@@ -1,26 +1,36 @@
-"""The `gateway` application."""
+"""The application `gateway`: `/v1` in OpenAI's shapes, and calls by handle."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
-from baukasten_core.settings import load_settings
-from baukasten_serve.loopback import close_to_loopback
+from baukasten_core.contracts.gateway import GatewayCall, GatewayEvent, ModelListing
+from baukasten_serve.replicas.base import Replica
 
 
-class Gateway:
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        close_to_loopback()
-        self._settings = load_settings(settings)
+class Gateway(Replica):
+    """Its methods are an `LLMGateway`'s; `handles.GatewayHandle` is the other end."""
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        app = FastAPI()
+        return self.small_app(_router(), embedder=self.embedder_handle())
 
-        @app.get("/{path:path}")
-        def anything(path: str) -> dict[str, str]:
-            return {"app": "gateway", "path": path}
+    async def models(self, residency: frozenset[str], instance: str | None) -> ModelListing:
+        return await self.services.gateway.models(residency, instance)
 
-        return app
+    async def generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
+        events = self.services.gateway.generate(call)
+        async with aclosing(events):  # type: ignore[type-var]
+            async for event in events:
+                yield event
+
+
+def _router() -> APIRouter:
+    try:
+        from baukasten_core.http.openai_routes import router  # type: ignore[import-not-found]
+    except ModuleNotFoundError:
+        return APIRouter()
+    found: APIRouter = router
+    return found

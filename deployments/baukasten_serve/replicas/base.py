@@ -1,0 +1,76 @@
+"""What the replicas share: their settings and plugins, and the smaller HTTP applications."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from baukasten_core.app import build_embedder, new_app, open_services
+from baukasten_core.contracts.embedding import EmbeddingProvider
+from baukasten_core.contracts.gateway import LLMGateway
+from baukasten_core.errors import Unavailable
+from baukasten_core.logs import configure_logs
+from baukasten_core.plugins import PluginHost
+from baukasten_core.services import Services
+from baukasten_core.settings import load_settings
+from baukasten_serve.handles import EmbedderHandle
+from baukasten_serve.loopback import close_to_loopback
+
+
+class Replica:
+    """A process of its own: it reads the settings and finds the plugins itself."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        close_to_loopback()
+        self.settings = load_settings(settings)
+        configure_logs(self.settings.log_level)
+        self.host = PluginHost.discover(disabled=self.settings.plugins.disabled)
+        self._services: Services | None = None
+
+    @property
+    def services(self) -> Services:
+        """Opened when the application starts."""
+        if self._services is None:
+            raise Unavailable("This process is still starting; ask again in a moment.")
+        return self._services
+
+    def embedder_handle(self) -> EmbedderHandle:
+        """The application `embedder`, from another one."""
+        return EmbedderHandle(build_embedder(self.settings, self.host).space)
+
+    def small_app(
+        self,
+        router: APIRouter,
+        *,
+        embedder: EmbeddingProvider | None = None,
+        gateway: LLMGateway | None = None,
+    ) -> FastAPI:
+        """An ingress with one router and the whole platform's authentication and errors."""
+
+        @asynccontextmanager
+        async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+            opened = open_services(self.settings, self.host, embedder=embedder, gateway=gateway)
+            async with opened as self._services:
+                app.state.services = self._services
+                yield
+
+        app = new_app(self.settings.title, self.settings.server.max_body_mib, lifespan)
+        app.include_router(router)
+        app.add_middleware(FullPath)
+        return app
+
+
+class FullPath:
+    """Routes are written as the outside sees them: Serve's prefix is not cut off."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            scope = {**scope, "root_path": ""}
+        await self._app(scope, receive, send)
