@@ -8,19 +8,15 @@ through the document's text and the offsets.
 from __future__ import annotations
 
 import asyncio
-import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from baukasten_core.documents.text import page_at
 
-if TYPE_CHECKING:
-    from semantic_text_splitter import TextSplitter
-
 MAX_CHARACTERS = 900
-_SENTENCE_ENDS = ".!?。！？…।؟"
+_WINDOW = 16_384
+_BORDERS = ("\n\n", "\n", ". ", "! ", "? ", "。", " ")
 _ZERO_WIDTH_JOINER = "\u200d"
 
 
@@ -65,30 +61,30 @@ def _spans(text: str, most: int) -> Iterator[tuple[int, int]]:
     from semantic_text_splitter import TextSplitter
 
     splitter = TextSplitter(most)
-    done = 0
-    # The library takes seconds for a megabyte without any space, so such runs are cut here.
-    for run in re.finditer(rf"\S{{{most + 1},}}", text):
-        yield from _semantic(splitter, text, done, run.start())
-        yield from _hard(text, run.start(), run.end(), most)
-        done = run.end()
-    yield from _semantic(splitter, text, done, len(text))
+    for start, end in _windows(text, max(_WINDOW, 8 * most)):
+        for offset, piece in splitter.chunk_indices(text[start:end]):
+            yield start + offset, start + offset + len(piece)
 
 
-def _semantic(splitter: TextSplitter, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    part = text[start:end] if (start, end) != (0, len(text)) else text
-    for offset, piece in splitter.chunk_indices(part):
-        yield start + offset, start + offset + len(piece)
-
-
-def _hard(text: str, start: int, end: int, most: int) -> Iterator[tuple[int, int]]:
-    """Cut a run without spaces: after a sentence's end, else where no character comes apart."""
-    while end - start > most:
-        cut = start + most
-        sentence = max(text.rfind(mark, start + most // 2, cut) for mark in _SENTENCE_ENDS) + 1
-        cut = sentence or _between_characters(text, start, cut)
+def _windows(text: str, size: int) -> Iterator[tuple[int, int]]:
+    """Parts of at most `size` characters: the library's time grows with the square of a text
+    that has no sentences, and it needs minutes for some megabytes.
+    """
+    start = 0
+    while len(text) - start > size:
+        cut = _border(text, start, start + size)
         yield start, cut
         start = cut
-    yield start, end
+    yield start, len(text)
+
+
+def _border(text: str, start: int, end: int) -> int:
+    """The best place to cut in the second half of a part: after a paragraph, a line, ..."""
+    for mark in _BORDERS:
+        found = text.rfind(mark, (start + end) // 2, end)
+        if found > 0:
+            return found + len(mark)
+    return _between_characters(text, start, end)
 
 
 def _between_characters(text: str, start: int, cut: int) -> int:

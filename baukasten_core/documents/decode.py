@@ -16,14 +16,15 @@ _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.I)
 _MOST_CONTROLS = 0.05
 _ENOUGH_TO_GUESS = 40
-_CODE_PAGES = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257")
+_OTHER_SCRIPTS = ("cp1251", "cp1253", "cp1255", "cp1256", "koi8_r")
+_ASCII_LETTERS = re.compile(rb"[A-Za-z]")
 
 
 def decode(data: bytes, *, charset: str | None = None, limit: int | None = None) -> str | None:
     """The text of `data` (of its first `limit` bytes), or None if it is binary.
 
     In order: a byte order mark, `charset` (what a server said) and a page's own `<meta>`, UTF-8,
-    UTF-16 told by its zero bytes, else the best guess among single-byte encodings. Lone
+    UTF-16 told by its zero bytes, else Windows-1252 or a code page of another script. Lone
     surrogates that somebody encoded as UTF-8 become U+FFFD.
     """
     if limit is not None and len(data) > limit:
@@ -88,11 +89,16 @@ def _utf8(data: bytes) -> str | None:
 
 
 def _single_byte(data: bytes) -> str:
-    """Windows-1252 unless enough of the text looks like another European code page."""
+    """Windows-1252, unless most letters are not ASCII, so that the text is not in Latin script.
+
+    Guesses among Latin code pages are wrong more often than Windows-1252 is.
+    """
+    sample = data[:65536]
+    foreign, latin = sum(byte > 127 for byte in sample), len(_ASCII_LETTERS.findall(sample))
     encoding = "cp1252"
-    if sum(byte > 127 for byte in data[:65536]) >= _ENOUGH_TO_GUESS:
+    if foreign >= _ENOUGH_TO_GUESS and foreign > latin:
         from charset_normalizer import from_bytes
 
-        best = from_bytes(data[:65536], cp_isolation=list(_CODE_PAGES)).best()
+        best = from_bytes(sample, cp_isolation=list(_OTHER_SCRIPTS)).best()
         encoding = best.encoding if best else encoding
     return data.decode(encoding, "replace")

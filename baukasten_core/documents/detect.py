@@ -23,6 +23,19 @@ class FileType:
     suffixes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What somebody says about a file; it decides between kinds of text, never more.
+
+    `url`, `media_type` and `charset` are what a web server said.
+    """
+
+    filename: str = ""
+    url: str | None = None
+    media_type: str = ""
+    charset: str | None = None
+
+
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 SUPPORTED: tuple[FileType, ...] = (
     FileType("pdf", "application/pdf", (".pdf",)),
@@ -78,6 +91,12 @@ _HTML = re.compile(
     rb"<(?:!doctype\s+html|html|head|body)[\s>]",
     re.IGNORECASE | re.DOTALL,
 )
+_SAID_BY_SERVERS = {
+    "text/html": "html",
+    "application/xhtml+xml": "html",
+    "text/markdown": "markdown",
+    "text/plain": "text",
+}
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*):[ \t]?")
 _MAIL_HEADERS = frozenset(
     re.split(
@@ -98,7 +117,7 @@ def is_container(data: bytes) -> bool:
     return b"%PDF-" in data[:1024] or data[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def detect(data: bytes, filename: str = "") -> FileType:
+def detect(data: bytes, hints: Hints | None = None) -> FileType:
     """The format of a whole file's bytes.
 
     Raises:
@@ -116,23 +135,25 @@ def detect(data: bytes, filename: str = "") -> FileType:
     for magic, offset, what in _FOREIGN:
         if data.startswith(magic, offset):
             raise unsupported(what)
-    found = text_kind(data, filename)
+    found = text_kind(data, hints or Hints())
     if found is None:
         raise unsupported("of an unknown binary format")
     return found
 
 
-def text_kind(data: bytes, filename: str = "") -> FileType | None:
+def text_kind(data: bytes, hints: Hints) -> FileType | None:
     """HTML, mail, Markdown or plain text; None if the bytes are no text."""
-    start = decode(data, limit=65536)
+    start = decode(data, charset=hints.charset, limit=65536)
     if start is None:
         return None
-    if _HTML.match(start.encode()):
+    if hints.url and hints.media_type in _SAID_BY_SERVERS:
+        return _BY_NAME[_SAID_BY_SERVERS[hints.media_type]]
+    if _HTML.match(start.encode("utf-8", "replace")):
         return _BY_NAME["html"]
     if _is_mail(start):
         return _BY_NAME["eml"]
-    name = "markdown" if filename.lower().endswith(_BY_NAME["markdown"].suffixes) else "text"
-    return _BY_NAME[name]
+    markdown = hints.filename.lower().endswith(_BY_NAME["markdown"].suffixes)
+    return _BY_NAME["markdown" if markdown else "text"]
 
 
 def unsupported(what: str) -> UnsupportedType:

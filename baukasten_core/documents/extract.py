@@ -9,6 +9,8 @@ from typing import Self
 
 from baukasten_core.documents import detect, wire
 from baukasten_core.documents.checks import checked, too_large
+from baukasten_core.documents.detect import Hints
+from baukasten_core.documents.fetch import Fetched
 from baukasten_core.documents.limits import Limits
 from baukasten_core.documents.plain import read_plain
 from baukasten_core.documents.sandbox import Sandbox
@@ -75,7 +77,7 @@ class Extractor:
             UnsupportedType: a type that can't be read; names those that can.
             Unprocessable: broken, encrypted or empty, or over a limit; says which.
         """
-        result = await self._read("inspect", path, filename, None, None)
+        result = await self._read("inspect", path, Hints(filename or path.name))
         if isinstance(result, FileInfo):
             return result
         size = (await asyncio.to_thread(path.stat)).st_size
@@ -86,44 +88,40 @@ class Extractor:
         path: Path,
         *,
         filename: str | None = None,
-        url: str | None = None,
-        charset: str | None = None,
     ) -> Extracted:
         """The file's whole text, within all limits.
-
-        `url`: the file is a web page from there; its main text is taken, without navigation.
-        `charset`: what a server said about its encoding.
 
         Raises:
             TooLarge, UnsupportedType: as `inspect`.
             Unprocessable: as `inspect`; also no text in it, too much, too slow, or the process
                 that read it died.
         """
-        result = await self._read("extract", path, filename, url, charset)
-        if not isinstance(result, Extracted):
-            raise Unprocessable("The file can't be read.")
-        return result
+        return _document(await self._read("extract", path, Hints(filename or path.name)))
 
-    async def _read(
-        self,
-        task: wire.Task,
-        path: Path,
-        filename: str | None,
-        url: str | None,
-        charset: str | None,
-    ) -> wire.Result:
-        name = filename or path.name
-        small = await asyncio.to_thread(_small_text, path, name, charset, self.limits)
+    async def extract_fetched(self, fetched: Fetched) -> Extracted:
+        """The text of what `Fetcher.fetch` brought: of a web page its main text, without
+        navigation. Raises as `extract`.
+        """
+        hints = Hints(fetched.filename, fetched.url, fetched.media_type, fetched.charset)
+        return _document(await self._read("extract", fetched.path, hints))
+
+    async def _read(self, task: wire.Task, path: Path, hints: Hints) -> wire.Result:
+        small = await asyncio.to_thread(_small_text, path, hints, self.limits)
         if small is not None:
             return small
         limits = self.limits
         seconds = limits.check_seconds if task == "inspect" else limits.extract_seconds
-        request = wire.Request(task, limits, seconds, name, url, charset)
         async with self._slots:
-            return await self._sandbox.run(request, path)
+            return await self._sandbox.run(wire.Request(task, limits, seconds, hints), path)
 
 
-def _small_text(path: Path, name: str, charset: str | None, limits: Limits) -> Extracted | None:
+def _document(result: wire.Result) -> Extracted:
+    if not isinstance(result, Extracted):
+        raise Unprocessable("The file can't be read.")
+    return result
+
+
+def _small_text(path: Path, hints: Hints, limits: Limits) -> Extracted | None:
     """The document if the file is small plain text; None if the sandbox must look at it."""
     size = path.stat().st_size
     if size > limits.file_bytes:
@@ -133,7 +131,7 @@ def _small_text(path: Path, name: str, charset: str | None, limits: Limits) -> E
     data = path.read_bytes()
     if detect.is_container(data):
         return None
-    kind = detect.detect(data, name)
+    kind = detect.detect(data, hints)
     if kind.name not in ("text", "markdown"):
         return None
-    return checked(read_plain(data, kind, charset), limits)
+    return checked(read_plain(data, kind, hints.charset), limits)

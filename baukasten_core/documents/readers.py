@@ -11,7 +11,13 @@ from typing import Any
 
 from baukasten_core.documents import detect
 from baukasten_core.documents.archives import guard
-from baukasten_core.documents.checks import SPLIT_IT, check_pages, checked, too_large
+from baukasten_core.documents.checks import (
+    SPLIT_IT,
+    check_pages,
+    checked,
+    too_large,
+    too_much_memory,
+)
 from baukasten_core.documents.decode import decode
 from baukasten_core.documents.limits import MIB, Limits
 from baukasten_core.documents.plain import read_plain
@@ -46,7 +52,7 @@ def load() -> None:
         # kreuzberg unpacks PDFium into the temporary folder and loads it from there: ours is
         # new and nobody else's, so that no other user can have put a library there.
         os.environ["TMPDIR"] = folder
-        if _pdf_pages(_SMALLEST_PDF) != 1:
+        if _pdf_pages(_SMALLEST_PDF, Limits()) != 1:
             raise RuntimeError("PDFium does not work here")
 
 
@@ -57,7 +63,7 @@ def handle(request: Request, data: bytes, early: Callable[[Result], None]) -> Re
     limits = request.limits
     if len(data) > limits.file_bytes:
         raise too_large(limits)
-    kind = detect.detect(data, request.filename)
+    kind = detect.detect(data, request.hints)
     pages = _check(kind, data, limits)
     if request.task == "extract":
         return _read(kind, data, request)
@@ -72,7 +78,7 @@ def handle(request: Request, data: bytes, early: Callable[[Result], None]) -> Re
 def _check(kind: detect.FileType, data: bytes, limits: Limits) -> int | None:
     """What must be said before the file is read: broken, encrypted, a bomb, too many pages."""
     if kind.name == "pdf":
-        pages = _pdf_pages(data)
+        pages = _pdf_pages(data, limits)
         check_pages(pages, limits)
         return pages
     if kind.name in ("docx", "odt", "pptx", "xlsx"):
@@ -82,7 +88,7 @@ def _check(kind: detect.FileType, data: bytes, limits: Limits) -> int | None:
 
 def _read(kind: detect.FileType, data: bytes, request: Request) -> Extracted:
     if kind.name in ("text", "markdown"):
-        document = read_plain(data, kind, request.charset)
+        document = read_plain(data, kind, request.hints.charset)
     elif kind.name == "html":
         document = _html(data, request)
     else:
@@ -105,19 +111,21 @@ def _kreuzberg(data: bytes, kind: detect.FileType, limits: Limits) -> Any:
     try:
         return kreuzberg.extract_bytes_sync(data, kind.media_type, config)
     except kreuzberg.KreuzbergError as error:
-        raise _explained(str(error), kind) from None
+        raise _explained(str(error), kind, limits) from None
 
 
-def _explained(reason: str, kind: detect.FileType) -> Unprocessable:
+def _explained(reason: str, kind: detect.FileType, limits: Limits) -> Unprocessable:
     lower = reason.lower()
     if "password" in lower or "encrypted" in lower:
         return detect.encrypted()
+    if "out of memory" in lower or "memory allocation" in lower:
+        return too_much_memory(limits)
     if "security limit" in lower or "limit exceeded" in lower:
         return Unprocessable("The file unpacks to more than may be read here.", hint=SPLIT_IT)
     return detect.broken(_PROGRAM_NAMES.get(kind.name, kind.name.upper()))
 
 
-def _pdf_pages(data: bytes) -> int:
+def _pdf_pages(data: bytes, limits: Limits) -> int:
     """How many pages; opens the file without reading them."""
     import kreuzberg
 
@@ -127,7 +135,7 @@ def _pdf_pages(data: bytes) -> int:
             file.write(data)
         return len(kreuzberg.PdfPageIterator(f"/proc/self/fd/{copy}", dpi=10))
     except (RuntimeError, kreuzberg.KreuzbergError) as error:
-        raise _explained(str(error), detect.kind("pdf")) from None
+        raise _explained(str(error), detect.kind("pdf"), limits) from None
     finally:
         os.close(copy)
 
@@ -201,9 +209,9 @@ _READERS: Mapping[str, Callable[[bytes, detect.FileType, Limits], Extracted]] = 
 def _html(data: bytes, request: Request) -> Extracted:
     """A file's whole text; of a page from the web the main text, where one can be told."""
     kind = detect.kind("html")
-    page = decode(data, charset=request.charset) or ""
-    if request.url:
-        found = _main_text(page, request.url, kind)
+    page = decode(data, charset=request.hints.charset) or ""
+    if request.hints.url:
+        found = _main_text(page, request.hints.url, kind)
         if found is not None:
             return found
     # The text says what its encoding was; it is UTF-8 by now.

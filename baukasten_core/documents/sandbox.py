@@ -179,12 +179,12 @@ def _too_slow(seconds: float) -> Unprocessable:
 
 
 def _died(code: int, limits: Limits) -> Unprocessable:
-    if code == -signal.SIGABRT:  # how the libraries end when memory is refused
-        why = f"most likely it needs more than {limits.memory_bytes // MIB} MiB of memory"
-    elif code == -signal.SIGXCPU:
+    if code == -signal.SIGXCPU:
         why = "it took too much time"
+    elif code < 0:  # how native libraries end, for one when memory is refused
+        why = f"signal {-code}; it may need more than {limits.memory_bytes // MIB} MiB of memory"
     else:
-        why = f"signal {-code}" if code < 0 else f"exit status {code}"
+        why = f"exit status {code}"
     return Unprocessable(
         f"The file can't be read: the process that read it ended ({why}).",
         hint="The file may be broken: open it in its own program, save it anew and upload that.",

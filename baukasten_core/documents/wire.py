@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from baukasten_core import errors
+from baukasten_core.documents.detect import Hints
 from baukasten_core.documents.limits import Limits
 from baukasten_core.documents.text import Extracted
 
@@ -43,9 +44,7 @@ class Request:
     task: Task
     limits: Limits
     seconds: float
-    filename: str = ""
-    url: str | None = None
-    charset: str | None = None
+    hints: Hints = field(default_factory=Hints)
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -53,7 +52,8 @@ class Request:
     @classmethod
     def decode(cls, data: bytes) -> Request:
         fields = json.loads(data)
-        return cls(**{**fields, "limits": Limits(**fields["limits"])})
+        limits, hints = Limits(**fields.pop("limits")), Hints(**fields.pop("hints"))
+        return cls(limits=limits, hints=hints, **fields)
 
 
 Result = FileInfo | Extracted
