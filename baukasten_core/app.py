@@ -217,13 +217,18 @@ def build_services(
             "mail.provider", settings.mail.provider, host.mailers(), settings.mail.options
         ),
         auth=tuple(
-            build("auth.providers", name, host.auth_providers(), {})
+            build("auth.providers", name, host.auth_providers(), auth_options(settings, name))
             for name in settings.auth.providers
         ),
         tokens=access_tokens(settings),
         jobs=LATER,
         searcher=LATER,
     )
+
+
+def auth_options(settings: Settings, name: str) -> Mapping[str, Any]:
+    """What an auth provider is configured with."""
+    return {"sites": settings.auth.oidc} if name == "oidc" else {}
 
 
 def build_embedder(settings: Settings, host: PluginHost) -> EmbeddingProvider:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 from uuid import UUID
@@ -65,16 +67,23 @@ class BearerCredentials:
 
 
 @dataclass(frozen=True, slots=True)
-class OidcCredentials:
-    """An ID token's claims, already verified against the provider's keys, nonce and audience."""
+class CallbackCredentials:
+    """What a browser brought back from another site.
 
-    provider: str
-    subject: str
-    email: str
-    email_verified: bool
+    Attributes:
+        site: which of the provider's sites it was sent to.
+        redirect_uri: the address it came back to, as given to `RedirectProvider.begin`.
+        kept: what `begin` asked to keep; the browser had it encrypted in a cookie.
+        parameters: the query of the address.
+    """
+
+    site: str
+    redirect_uri: str
+    kept: Mapping[str, str]
+    parameters: Mapping[str, str]
 
 
-Credentials = PasswordCredentials | BearerCredentials | OidcCredentials
+Credentials = PasswordCredentials | BearerCredentials | CallbackCredentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,28 @@ class Identity:
     api_key_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ExternalIdentity:
+    """What an auth provider vouches for: this is that account of another system.
+
+    The core finds the user by `issuer` and `subject`, which never change, or links or makes one
+    by `email` where the other system has verified it.
+    """
+
+    issuer: str
+    subject: str
+    email: str
+    email_verified: bool
+
+
+class Transactions(Protocol):
+    """The database, as an auth provider gets it (`baukasten_core.db.session.Database`)."""
+
+    def transaction(self, scope: Scope | None = None) -> AbstractAsyncContextManager[AsyncSession]:
+        """One transaction that sees the rows of `scope` alone."""
+        ...
+
+
 @runtime_checkable
 class AuthProvider(Protocol):
     """Turns credentials into an identity."""
@@ -95,16 +126,42 @@ class AuthProvider(Protocol):
     name: str
 
     async def authenticate(
-        self, session: AsyncSession, credentials: Credentials
-    ) -> Identity | None:
+        self, credentials: Credentials, database: Transactions
+    ) -> Identity | ExternalIdentity | None:
         """The identity these credentials prove, or None if this provider does not take them or
         they are wrong.
-
-        `session` is a transaction bound to nobody yet: it sees no rows, and reaches accounts
-        through the functions of `db/system.sql` alone.
 
         Takes about as long for an unknown account as for a wrong password. Raises
         `errors.Unavailable` when what it needs (database, directory) can't be asked; never
         answers None for that.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Where to send a browser, and what it must bring back with it (kept encrypted)."""
+
+    url: str
+    kept: Mapping[str, str]
+
+
+@runtime_checkable
+class RedirectProvider(AuthProvider, Protocol):
+    """An auth provider that lets people sign in on another site.
+
+    What they bring back is given to `authenticate` as `CallbackCredentials`.
+    """
+
+    def sites(self) -> Mapping[str, str]:
+        """Title by name of the sites people can choose from."""
+        ...
+
+    async def begin(self, site: str, redirect_uri: str) -> Redirect:
+        """Start a sign-in.
+
+        Raises:
+            NotFound: there is no such site.
+            ProviderUnavailable: the site does not answer.
         """
         ...

@@ -17,9 +17,16 @@ class Mail:
 
 @runtime_checkable
 class Mailer(Protocol):
-    """Delivers mail."""
+    """Delivers mail.
+
+    `server` is the address mails are handed to (`smtp.example.org`), None when they stay on this
+    machine; `region` is where the operator says it stands. Nothing is sent to a server elsewhere
+    whose region nobody declared.
+    """
 
     name: str
+    server: str | None
+    region: str | None
 
     async def send(self, mail: Mail) -> None:
         """Hand the message over for delivery.

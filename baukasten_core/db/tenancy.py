@@ -52,25 +52,46 @@ def drop_tenant_table(name: str) -> None:
     op.drop_table(name, schema=op.get_context().version_table_schema)
 
 
-def protect_table(name: str, *, rule: str | None = None, private: bool = False) -> None:
+def protect_table(
+    name: str,
+    *,
+    rule: str | None = None,
+    private: bool = False,
+    grant: str = "SELECT, INSERT, UPDATE, DELETE",
+) -> None:
     """In an Alembic revision: put a table under forced row-level security.
 
     Args:
         rule: the SQL condition under which the app role sees and writes a row; by default the
             row's `tenant_id` is the transaction's.
+        grant: what the app role may do with these rows, such as `SELECT, UPDATE (name)`.
     """
     context = op.get_context()
     assert context.config is not None
     roles: Roles = context.config.attributes["roles"]
     table = f'"{context.version_table_schema}"."{name}"'
     condition = rule or (f"{SAME_TENANT} AND {NOT_SOMEONE_ELSES}" if private else SAME_TENANT)
+    protect_system_table(name)
+    for statement in (
+        f'CREATE POLICY app ON {table} TO "{roles.app}" USING ({condition})'
+        f" WITH CHECK ({condition})",
+        f'GRANT {grant} ON {table} TO "{roles.app}"',
+    ):
+        op.execute(statement)
+
+
+def protect_system_table(name: str) -> None:
+    """In an Alembic revision: put a table under forced row-level security that only the system
+    role's functions pass; the app role can't touch it."""
+    context = op.get_context()
+    assert context.config is not None
+    roles: Roles = context.config.attributes["roles"]
+    table = f'"{context.version_table_schema}"."{name}"'
     for statement in (
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
-        f'CREATE POLICY app ON {table} TO "{roles.app}" USING ({condition})'
-        f" WITH CHECK ({condition})",
         f'CREATE POLICY system ON {table} TO "{roles.system}" USING (true) WITH CHECK (true)',
-        f'GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO "{roles.app}", "{roles.system}"',
+        f'GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO "{roles.system}"',
     ):
         op.execute(statement)
 

@@ -18,6 +18,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.accounts.authenticate import authenticate
+from baukasten_core.accounts.scopes import needed_scope, require_scope
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.db.paging import Cursor
 from baukasten_core.errors import Forbidden, NotFound, Unauthorized
@@ -119,15 +120,15 @@ async def _authenticate(
     if credentials is None or not credentials.credentials:
         raise Unauthorized()
     token = credentials.credentials
-    return await authenticate(session, services.tokens, services.auth, token, tenant)
+    return await authenticate(
+        session, services.tokens, services.auth, token, tenant, services.database
+    )
 
 
 def _allowed(request: Request, principal: Principal) -> Principal:
-    """An API key acts within its scopes: `read` for GET, `write` for everything else."""
-    if principal.scopes is None:
-        return principal
-    needed = getattr(request.scope.get("route"), "openapi_extra", None) or {}
-    scope = needed.get("x-scope") or ("read" if request.method in {"GET", "HEAD"} else "write")
-    if scope not in principal.scopes:
-        raise Forbidden(f"This API key lacks the scope `{scope}`.")
+    """An API key acts within its scopes; a route names another one as `x-scope`."""
+    if principal.scopes is not None:
+        extra = getattr(request.scope.get("route"), "openapi_extra", None) or {}
+        needed = extra.get("x-scope") or needed_scope(request.method, request.url.path)
+        require_scope(principal, needed)
     return principal

@@ -12,7 +12,9 @@ from baukasten_core.contracts.provider import Provider
 from baukasten_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from baukasten_core.contracts.auth import AuthProvider
     from baukasten_core.contracts.embedding import EmbeddingProvider
+    from baukasten_core.contracts.mail import Mailer
     from baukasten_core.contracts.storage import BlobStore
 
 
@@ -64,4 +66,47 @@ def register_blob_stores() -> Sequence[Provider[BlobStore]]:
             config=fsspec_blobs.FsspecConfig,
             summary="files in a folder, or wherever fsspec reaches (S3, ...); the default",
         )
+    ]
+
+
+@hookimpl
+def register_auth_providers() -> Sequence[Provider[AuthProvider]]:
+    from baukasten_core.providers.auth import api_key, oidc, password
+
+    return [
+        Provider(
+            "password",
+            build=password.build,
+            config=password.PasswordConfig,
+            summary="address and password of the platform's own accounts",
+        ),
+        Provider(
+            "api_key",
+            build=api_key.build,
+            config=api_key.ApiKeyConfig,
+            summary="keys that people make for programs",
+        ),
+        Provider(
+            "oidc",
+            build=oidc.build,
+            config=oidc.OidcConfig,
+            summary="OpenID Connect providers, as `auth.oidc` lists them",
+        ),
+    ]
+
+
+@hookimpl
+def register_mailers() -> Sequence[Provider[Mailer]]:
+    from baukasten_core.providers.mail import console, smtp
+
+    return [
+        Provider(
+            "console",
+            build=console.build,
+            config=console.ConsoleConfig,
+            summary="prints mail where the platform runs, for development; the default",
+        ),
+        Provider(
+            "smtp", build=smtp.build, config=smtp.SmtpConfig, summary="mail through an SMTP server"
+        ),
     ]

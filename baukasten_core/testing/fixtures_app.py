@@ -111,8 +111,8 @@ def sign_in(services: Services, urls: DatabaseUrls) -> SignedIn:
     session_id = uuid4()
     with psycopg.connect(urls.owner) as connection:
         connection.execute(
-            "INSERT INTO core.sessions (id, user_id, refresh_hash, expires_at)"
-            " VALUES (%s, %s, %s, now() + interval '1 day')",
-            [session_id, principal.user_id, session_id.bytes],
+            "INSERT INTO core.sessions (id, user_id, family_hash, refresh_hash, expires_at)"
+            " VALUES (%s, %s, '', '', now() + interval '1 day')",
+            [session_id, principal.user_id],
         )
     return SignedIn(principal, services.tokens.issue(session_id, principal.user_id))

@@ -80,7 +80,7 @@ async def test_a_tenant_that_is_not_mine_is_refused(
 ) -> None:
     for tenant in (str(other_user.principal.tenant_id), str(uuid4())):
         response = await client.get("/projects", headers={**user.headers, "X-Tenant": tenant})
-        assert response.status_code == 401
+        assert response.status_code == 403
 
 
 async def test_a_made_up_cursor_is_400(client: httpx.AsyncClient, user: SignedIn) -> None:

@@ -23,7 +23,18 @@ def upgrade() -> None:
         project=False,
     )
     op.create_index(None, "projects", ["tenant_id", "updated_at", "id"], schema="core")
+    op.create_foreign_key(
+        None,
+        "api_keys",
+        "projects",
+        ["tenant_id", "project_id"],
+        ["tenant_id", "id"],
+        source_schema="core",
+        referent_schema="core",
+        ondelete="CASCADE",
+    )
 
 
 def downgrade() -> None:
+    op.drop_constraint("fk_api_keys_tenant_id_project_id", "api_keys", schema="core")
     drop_tenant_table("projects")

@@ -1,0 +1,113 @@
+"""Invitations to a tenant, by mail: the link works once, for a week, for that address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from baukasten_core.accounts.models import Invitation
+from baukasten_core.accounts.secrets import digest, new_secret
+from baukasten_core.accounts.throttle import take_attempt, too_many
+from baukasten_core.contracts.auth import Principal, Role
+from baukasten_core.errors import BadRequest, Conflict, Forbidden, NotFound
+
+TAKE = text("SELECT * FROM core.take_invitation(:hash)")
+IS_MEMBER = text("SELECT 1 FROM core.members_of(:tenant) WHERE email = :email")
+
+LIFETIME = timedelta(days=7)
+MOST_IN_AN_HOUR = 50
+
+
+@dataclass(frozen=True, slots=True)
+class NewInvitation:
+    """An invitation just made; `token` goes into the mail and nowhere else."""
+
+    invitation: Invitation
+    token: str
+
+
+async def create_invitation(
+    session: AsyncSession, principal: Principal, email: str, role: Role
+) -> NewInvitation:
+    """Invite an address into the principal's present tenant; a second one replaces the first.
+
+    Raises:
+        Forbidden: members invite nobody, admins invite no owners.
+        Conflict: the address belongs to a member already.
+        TooManyRequests: too many invitations within the hour.
+    """
+    _require_role(principal, role)
+    values = {"tenant": principal.tenant_id, "email": email}
+    if await session.scalar(IS_MEMBER, values) is not None:
+        raise Conflict("This address belongs to a member already.")
+    what, hour = f"invite|{principal.user_id}", timedelta(hours=1)
+    wait = await take_attempt(session, what, limit=MOST_IN_AN_HOUR, window=hour)
+    if wait:
+        raise too_many(wait, "Too many invitations within an hour.")
+    token = new_secret()
+    old = delete(Invitation).where(
+        Invitation.tenant_id == principal.tenant_id, Invitation.email == email
+    )
+    await session.execute(old)
+    invitation = Invitation(
+        tenant_id=principal.tenant_id,
+        user_id=principal.user_id,
+        email=email,
+        role=role,
+        token_hash=digest(token),
+        expires_at=datetime.now(UTC) + LIFETIME,
+    )
+    session.add(invitation)
+    await session.flush()
+    await session.refresh(invitation)
+    return NewInvitation(invitation, token)
+
+
+async def list_invitations(session: AsyncSession, principal: Principal) -> Sequence[Invitation]:
+    """The open invitations of the principal's present tenant; members see none."""
+    _require_role(principal, "member")
+    query = select(Invitation).where(Invitation.tenant_id == principal.tenant_id)
+    return (await session.scalars(query.order_by(Invitation.created_at, Invitation.id))).all()
+
+
+async def delete_invitation(
+    session: AsyncSession, principal: Principal, invitation_id: UUID
+) -> None:
+    """Take an invitation back."""
+    _require_role(principal, "member")
+    gone = delete(Invitation).where(
+        Invitation.tenant_id == principal.tenant_id, Invitation.id == invitation_id
+    )
+    if await session.scalar(gone.returning(Invitation.id)) is None:
+        raise NotFound("Invitation not found")
+
+
+async def accept_invitation(session: AsyncSession, token: str) -> UUID:
+    """Join: the transaction's user becomes a member. Returns the tenant.
+
+    Raises:
+        BadRequest: the invitation is unknown, used or too old.
+        Forbidden: it was sent to another address.
+    """
+    row = (await session.execute(TAKE, {"hash": digest(token)})).one()
+    if row.outcome == "unknown":
+        raise BadRequest(
+            "INVITATION_BAD_TOKEN", hint="The invitation was used or is too old: ask for another."
+        )
+    if row.outcome == "other_address":
+        raise Forbidden(
+            "This invitation was sent to another address.",
+            hint="Sign in with the account of the address that got the mail.",
+        )
+    tenant_id: UUID = row.tenant_id
+    return tenant_id
+
+
+def _require_role(principal: Principal, invited: Role) -> None:
+    if principal.role == "member" or (principal.role == "admin" and invited == "owner"):
+        raise Forbidden("Your role in this tenant does not allow this.")

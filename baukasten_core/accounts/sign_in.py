@@ -1,0 +1,64 @@
+"""Signing in with a password: counted, asked of each auth provider in turn, and never telling
+whether it was the address or the password that was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from baukasten_core.accounts.throttle import (
+    SignInAttempt,
+    begin_sign_in,
+    end_sign_in,
+    too_many,
+)
+from baukasten_core.contracts.auth import (
+    AuthProvider,
+    Credentials,
+    ExternalIdentity,
+    Identity,
+    PasswordCredentials,
+    Transactions,
+)
+
+
+async def sign_in(
+    database: Transactions,
+    providers: Sequence[AuthProvider],
+    credentials: PasswordCredentials,
+    address: str,
+    *,
+    limit: int,
+    window: timedelta,
+) -> Identity | ExternalIdentity | None:
+    """Who that is, or None if the credentials are wrong.
+
+    Args:
+        credentials: with `email` as `normal_email` gives it.
+        address: where the attempt comes from.
+        limit, window: failed attempts allowed for an account or address, and within which time.
+
+    Raises:
+        TooManyRequests: with the seconds to wait.
+    """
+    attempt = SignInAttempt(credentials.email, address)
+    async with database.transaction() as session:
+        wait = await begin_sign_in(session, attempt, limit=limit, window=window)
+    if wait:
+        raise too_many(wait)
+    identity = await ask(providers, credentials, database)
+    if identity is not None:
+        async with database.transaction() as session:
+            await end_sign_in(session, attempt)
+    return identity
+
+
+async def ask(
+    providers: Sequence[AuthProvider], credentials: Credentials, database: Transactions
+) -> Identity | ExternalIdentity | None:
+    """The first identity that a provider vouches for."""
+    for provider in providers:
+        identity = await provider.authenticate(credentials, database)
+        if identity is not None:
+            return identity
+    return None
