@@ -16,8 +16,8 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from baukasten_core.accounts.passwords import check_password
 from baukasten_core.accounts.users import normal_email
-from baukasten_core.db.urls import libpq_url
 from baukasten_core.db.roles import Roles
+from baukasten_core.db.urls import libpq_url
 from baukasten_core.errors import Conflict, NotFound, StartupRefused
 
 CREATE = "SELECT core.create_user(%s, %s, %s, 'en', true, %s)"

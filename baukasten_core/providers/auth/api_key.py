@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from baukasten_core.accounts.secrets import API_KEY_PREFIX
 from baukasten_core.accounts.authenticate import open_api_key
+from baukasten_core.accounts.secrets import API_KEY_PREFIX
 from baukasten_core.contracts.auth import BearerCredentials, Credentials, Identity, Transactions
 from baukasten_core.contracts.provider import ProviderConfig
 from baukasten_core.errors import Unauthorized

@@ -155,7 +155,8 @@ class OidcProvider:
         response = await client.get(metadata["userinfo_endpoint"])
         response.raise_for_status()
         person: dict[str, Any] = response.json()
-        return person if person.get("sub") == claims["sub"] else claims
+        same: Mapping[str, Any] = person if person.get("sub") == claims["sub"] else claims
+        return same
 
     async def _discover(self, site: str, *, anew: bool = False) -> _Discovered:
         if site not in self._sites:
@@ -185,7 +186,7 @@ class OidcProvider:
         return AsyncOAuth2Client(
             site.client_id,
             secret,
-            token_endpoint_auth_method="client_secret_basic" if secret else "none",  # noqa: S106
+            token_endpoint_auth_method="client_secret_basic" if secret else "none",
             scope=" ".join(site.scopes),
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
