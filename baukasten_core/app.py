@@ -30,6 +30,7 @@ from baukasten_core.errors import PluginQuarantined, SettingsError, StartupRefus
 from baukasten_core.http import projects_routes, system_routes
 from baukasten_core.http.errors import install_error_handlers
 from baukasten_core.http.middleware import BodyLimit, RequestContext
+from baukasten_core.http.openapi import document_problems
 from baukasten_core.http.pages import mount_pages
 from baukasten_core.logs import configure_logs
 from baukasten_core.plugins import PluginHost
@@ -103,6 +104,7 @@ def new_app(title: str, max_body_mib: int, lifespan: Any) -> FastAPI:
     app.add_middleware(BodyLimit, limit=max_body_mib * 2**20)
     app.add_middleware(RequestContext)
     install_error_handlers(app)
+    document_problems(app)
     return app
 
 

@@ -17,7 +17,7 @@ from baukasten_core.http.paging import paged
 from baukasten_core.projects import service
 from baukasten_core.projects.models import Project
 
-router = APIRouter(prefix="/projects", tags=["projects"], responses=problem_responses(401, 503))
+router = APIRouter(prefix="/projects", tags=["projects"])
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
@@ -103,7 +103,7 @@ async def change_project(
     return project
 
 
-@router.delete("/{project_id}", status_code=204, responses=problem_responses(403, 404))
+@router.delete("/{project_id}", status_code=204, responses=problem_responses(404))
 async def delete_project(
     project_id: UUID, caller: Caller, session: Session, services: ServicesDep
 ) -> None:

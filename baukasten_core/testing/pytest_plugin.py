@@ -11,6 +11,7 @@ from baukasten_core.testing.fixtures_app import (
     app_settings,
     client,
     other_user,
+    served,
     services,
     user,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "openai_emulator",
     "other_user",
     "postgres",
+    "served",
     "services",
     "stranger",
     "tenant",
