@@ -90,7 +90,7 @@ class Fetcher:
             raise Unprocessable(
                 f"The address did not answer in full within {self.limits.fetch_seconds:g} s."
             ) from None
-        except (httpcore.NetworkError, httpcore.TimeoutException, OSError) as error:
+        except (httpcore.NetworkError, httpcore.TimeoutException, OSError, UnicodeError) as error:
             raise Unprocessable(_unreachable(error)) from None
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, zlib.error):
             raise Unprocessable("The address does not answer in proper HTTP.") from None
@@ -201,8 +201,9 @@ def _parsed(url: str) -> httpx.URL:
         raise Unprocessable("Only addresses that begin with http:// or https:// can be read.")
     if parsed.userinfo:
         raise Unprocessable("An address with a user name or password in it can't be read.")
-    if parsed.port is not None and parsed.port not in _WEB_PORTS and parsed.port < 1024:
-        raise Unprocessable(f"Port {parsed.port} is not one that web pages come from.")
+    port = parsed.port
+    if port is not None and port not in _WEB_PORTS and not 1024 <= port <= 65535:
+        raise Unprocessable(f"Port {port} is not one that web pages come from.")
     return parsed
 
 
