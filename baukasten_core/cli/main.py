@@ -13,6 +13,8 @@ from baukasten_core.cli.discover import discover_commands
 from baukasten_core.contracts.commands import Command
 
 COMMANDS = (
+    Command("login", "baukasten_core.cli.login:login", "Sign in to a running platform."),
+    Command("ingest", "baukasten_core.cli.ingest:ingest", "Files and folders into a project."),
     Command("migrate", "baukasten_core.cli.migrate:migrate", "Bring the database up to date."),
     Command("plugins", "baukasten_core.cli.plugins:plugins", "List plugins and their state."),
     Command("settings", "baukasten_core.cli.settings:settings", "Explain every setting."),

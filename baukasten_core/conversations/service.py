@@ -22,12 +22,11 @@ async def start_conversation(
     session: AsyncSession, owner: Principal, project_id: UUID, title: str
 ) -> Conversation:
     """A new conversation, private to its owner; the title is cut to one short line."""
-    line = " ".join(title.split())
     conversation = Conversation(
         tenant_id=owner.tenant_id,
         user_id=owner.user_id,
         project_id=project_id,
-        title=line if len(line) <= TITLE_LIMIT else line[: TITLE_LIMIT - 1] + "…",
+        title=_one_line(title),
     )
     session.add(conversation)
     await session.flush()
@@ -84,10 +83,21 @@ async def add_message(
     return message
 
 
-async def messages(session: AsyncSession, conversation_id: UUID) -> Sequence[Message]:
+async def list_messages(session: AsyncSession, conversation_id: UUID) -> Sequence[Message]:
     """The turns in order."""
     query = select(Message).where(Message.conversation_id == conversation_id)
     return (await session.scalars(query.order_by(Message.said_at, Message.id))).all()
+
+
+async def rename_conversation(
+    session: AsyncSession, project_id: UUID, conversation_id: UUID, title: str
+) -> Conversation:
+    """Give it another title, cut to one short line."""
+    conversation = await get_conversation(session, project_id, conversation_id)
+    conversation.title = _one_line(title)
+    await session.flush()
+    await session.refresh(conversation)
+    return conversation
 
 
 async def delete_conversation(
@@ -96,3 +106,8 @@ async def delete_conversation(
     """Its messages go with it."""
     await get_conversation(session, project_id, conversation_id)
     await session.execute(delete(Conversation).where(Conversation.id == conversation_id))
+
+
+def _one_line(title: str) -> str:
+    line = " ".join(title.split())
+    return line if len(line) <= TITLE_LIMIT else line[: TITLE_LIMIT - 1] + "…"

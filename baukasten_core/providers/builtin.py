@@ -14,6 +14,7 @@ from baukasten_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from baukasten_core.contracts.auth import AuthProvider
     from baukasten_core.contracts.embedding import EmbeddingProvider
+    from baukasten_core.contracts.llm import LLMProvider
     from baukasten_core.contracts.mail import Mailer
     from baukasten_core.contracts.storage import BlobStore
 
@@ -108,5 +109,44 @@ def register_mailers() -> Sequence[Provider[Mailer]]:
         ),
         Provider(
             "smtp", build=smtp.build, config=smtp.SmtpConfig, summary="mail through an SMTP server"
+        ),
+    ]
+
+
+@hookimpl
+def register_llm_providers() -> Sequence[Provider[LLMProvider]]:
+    from baukasten_core.providers.llm import (
+        anthropic,
+        extractive,
+        grok,
+        ollama,
+        openai_compatible,
+    )
+
+    return [
+        Provider(
+            "ollama",
+            build=ollama.build,
+            config=ollama.OllamaConfig,
+            summary="models on an Ollama server",
+        ),
+        Provider(
+            "anthropic",
+            build=anthropic.build,
+            config=anthropic.AnthropicConfig,
+            summary="Claude, by Anthropic's API",
+        ),
+        Provider("grok", build=grok.build, config=grok.GrokConfig, summary="Grok, by xAI's API"),
+        Provider(
+            "openai_compatible",
+            build=openai_compatible.build,
+            config=openai_compatible.OpenAICompatibleConfig,
+            summary="servers that speak OpenAI's protocol: vLLM, llama.cpp, LM Studio, ...",
+        ),
+        Provider(
+            "extractive",
+            build=extractive.build,
+            config=extractive.ExtractiveConfig,
+            summary="no model: quotes the sources' most relevant sentences",
         ),
     ]

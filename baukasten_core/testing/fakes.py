@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baukasten_core.contracts.embedding import EmbeddingSpace, Priority
+from baukasten_core.contracts.llm import (
+    Capabilities,
+    Event,
+    Finished,
+    FinishReason,
+    GenerateRequest,
+    Model,
+    TextDelta,
+    Usage,
+)
 from baukasten_core.contracts.storage import check_key, check_prefix
-from baukasten_core.errors import NotFound
+from baukasten_core.errors import ModelNotFound, NotFound
 
 WORD = re.compile(r"\w+")
 
@@ -73,3 +83,46 @@ class MemoryBlobStore:
         for key in keys:
             del self.files[key]
         return len(keys)
+
+
+class FakeLLM:
+    """Says what it is told to, word by word, in this process.
+
+    Attributes:
+        reply: the text, or a function of the request that gives it.
+        requests: what it was asked, in order.
+        error: raised instead of an answer, once `error_after` words were said.
+    """
+
+    name = "fake"
+    capabilities = Capabilities(structured_output=True, in_process=True)
+
+    def __init__(
+        self,
+        reply: str | Callable[[GenerateRequest], str] = "This is a fake answer.",
+        *,
+        models: Sequence[str] = ("fake-model",),
+    ) -> None:
+        self.reply = reply
+        self.requests: list[GenerateRequest] = []
+        self.error: Exception | None = None
+        self.error_after = 0
+        self._models = tuple(models)
+
+    async def models(self) -> Sequence[Model]:
+        return [Model(name, "Not a model at all") for name in self._models]
+
+    async def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
+        self.requests.append(request)
+        if request.model not in self._models:
+            raise ModelNotFound(f"The fake has no model `{request.model}`.")
+        text = self.reply if isinstance(self.reply, str) else self.reply(request)
+        words = re.findall(r"\s*\S+", text)
+        said = words[: request.max_tokens]
+        for index, word in enumerate(said):
+            if self.error is not None and index >= self.error_after:
+                raise self.error
+            yield TextDelta(word)
+        prompt = sum(len(message.content.split()) for message in request.messages)
+        reason: FinishReason = "length" if len(said) < len(words) else "stop"
+        yield Finished(reason, Usage(prompt, len(said)), request.model)

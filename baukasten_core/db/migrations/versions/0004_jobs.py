@@ -36,6 +36,7 @@ def upgrade() -> None:
     connection.exec_driver_sql(SchemaManager.get_schema().replace("%", "%%"))
     connection.exec_driver_sql(PIN_FUNCTIONS.replace("%", "%%"))
     connection.exec_driver_sql(f"SET LOCAL search_path = {path}")
+    op.execute("CREATE INDEX ON jobs.procrastinate_jobs ((args->>'tenant_id'))")
     for grant in (
         "USAGE ON SCHEMA jobs",
         "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA jobs",

@@ -1,0 +1,88 @@
+"""The queue as the rest of the platform sees it: one statement in the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from baukasten_core.contracts.auth import Principal, Scope
+from baukasten_core.jobs.handlers import Id, encode
+
+QUEUE = "default"
+
+DEFER = text(
+    "SELECT (jobs.procrastinate_defer_jobs_v1(ARRAY[ROW(:queue, :name, :priority, :lock, NULL,"
+    " CAST(:args AS jsonb), now() + CAST(:delay AS interval))"
+    "::jobs.procrastinate_job_to_defer_v1]))[1]"
+)
+FORGET = (
+    "DELETE FROM jobs.procrastinate_jobs WHERE status <> 'doing' AND args->>'tenant_id' = :tenant"
+)
+PENDING = text(
+    "SELECT task_name, count(*) FROM jobs.procrastinate_jobs WHERE status IN ('todo', 'doing')"
+    " GROUP BY task_name"
+)
+
+
+class Jobs:
+    """Puts jobs into the queue. A job exists if and only if the transaction commits."""
+
+    async def enqueue(
+        self,
+        session: AsyncSession,
+        owner: Principal | Scope,
+        job: str,
+        *,
+        delay: timedelta | None = None,
+        lock: str | None = None,
+        **ids: Id,
+    ) -> int:
+        """Have `job` run in the background as `owner`, once this transaction has committed.
+
+        Args:
+            job: a registered job's name.
+            delay: not before this time has passed.
+            lock: jobs of the same lock run one after the other.
+            ids: handed to the handler; ids only, never text.
+        """
+        scope = owner.scope if isinstance(owner, Principal) else owner
+        values: dict[str, Any] = {
+            "queue": QUEUE,
+            "name": job,
+            "priority": 0,
+            "lock": lock,
+            "args": json.dumps(encode(scope, ids)),
+            "delay": delay,
+        }
+        return int(await session.scalar(DEFER, values))
+
+    async def forget(
+        self, session: AsyncSession, tenant_id: UUID, *, user_id: UUID | None = None, **ids: Id
+    ) -> int:
+        """Remove the jobs of a tenant, of one of its users, or those about something; answers
+        how many there were. A job that runs right now finds its row gone and ends."""
+        conditions, values = [FORGET], {"tenant": str(tenant_id)}
+        if user_id is not None:
+            conditions.append("args->>'user_id' = :user")
+            values["user"] = str(user_id)
+        for name, value in ids.items():
+            conditions.append(f"args->'ids'->>'{_word(name)}' = :{_word(name)}")
+            values[name] = str(value)
+        result = await session.execute(text(" AND ".join(conditions)), values)
+        return int(result.rowcount)  # type: ignore[attr-defined]
+
+    async def pending(self, session: AsyncSession) -> Mapping[str, int]:
+        """How many jobs wait or run, by name."""
+        return {row[0]: row[1] for row in await session.execute(PENDING)}
+
+
+def _word(name: str) -> str:
+    if not name.isidentifier():
+        raise ValueError(f"`{name}` is not the name of an id")
+    return name

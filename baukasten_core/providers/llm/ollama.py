@@ -1,0 +1,226 @@
+"""Models on an Ollama server, by Ollama's own SDK."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, SecretStr
+
+from baukasten_core.contracts.llm import (
+    Capabilities,
+    Event,
+    Finished,
+    FinishReason,
+    GenerateRequest,
+    Message,
+    Model,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from baukasten_core.contracts.streams import checked, prompt_tokens
+from baukasten_core.errors import ModelNotFound, ProviderError
+from baukasten_core.providers.llm.remote import (
+    RemoteLLMConfig,
+    arguments_of,
+    client_options,
+    from_status,
+    function_tools,
+    quiet,
+    secret,
+    timed_out,
+    unreachable,
+    variable,
+)
+
+if TYPE_CHECKING:
+    import ollama
+
+LEAST_CONTEXT = 4096
+
+
+class OllamaConfig(RemoteLLMConfig):
+    """An Ollama server."""
+
+    base_url: str = Field(
+        "http://127.0.0.1:11434", pattern=r"^https?://", description="Where Ollama listens."
+    )
+    api_key: SecretStr | None = Field(
+        default_factory=lambda: variable("OLLAMA_API_KEY"),
+        description="A key, where the server or a proxy before it asks for one. Unset: the "
+        "variable OLLAMA_API_KEY.",
+    )
+    hosted_region: str | None = Field(
+        None,
+        description="Where Ollama's hosted models (`-cloud`) are processed; until this is set "
+        "they are refused.",
+    )
+    max_context: int = Field(
+        32_768,
+        ge=LEAST_CONTEXT,
+        description="Largest context to ask for, tokens. Ollama cuts a longer prompt in silence, "
+        "so as much as a request needs is asked for, up to this.",
+    )
+
+
+class Ollama:
+    """An LLMProvider for an Ollama server; `pull` fetches a model."""
+
+    name = "ollama"
+    capabilities = Capabilities(structured_output=True, tools=True, images=True, pull=True)
+
+    def __init__(self, config: OllamaConfig) -> None:
+        self.config = config
+
+    async def models(self) -> Sequence[Model]:
+        import httpx
+        import ollama
+
+        try:
+            # The SDK's `list` drops `remote_host`, which alone says that a model is hosted: a
+            # copy of a hosted model may have any name.
+            answer = await self._client._client.get("/api/tags", timeout=10.0)
+            answer.raise_for_status()
+            found = answer.json()["models"]
+        except httpx.HTTPStatusError as error:
+            raise from_status("Ollama", error.response.status_code) from None
+        except (httpx.HTTPError, ollama.ResponseError, ValueError, KeyError) as error:
+            raise self._explain(error, "") from None
+        return [_model(model) for model in found]
+
+    def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
+        return checked(self._events(request), seconds=request.timeout, name="Ollama")
+
+    async def pull(self, model: str) -> AsyncIterator[tuple[int, int]]:
+        """Fetch a model from Ollama's library; yields (bytes done, bytes in all)."""
+        import httpx
+        import ollama
+
+        try:
+            async for step in await self._client.pull(model, stream=True):
+                if step.total:
+                    yield step.completed or 0, step.total
+        except (httpx.HTTPError, ollama.ResponseError, ConnectionError, ValueError) as error:
+            if isinstance(error, ollama.ResponseError) and error.status_code in (-1, 404):
+                raise ModelNotFound(f"Ollama's library has no model `{model}`.") from None
+            raise self._explain(error, model) from None
+
+    async def aclose(self) -> None:
+        if "_client" in self.__dict__:
+            await self._client._client.aclose()
+
+    # --- the wire -----------------------------------------------------------------------------
+
+    @cached_property
+    def _client(self) -> ollama.AsyncClient:
+        import httpx
+        import ollama
+
+        quiet("httpx", "httpcore")
+        key = secret(self.config.api_key)
+        return ollama.AsyncClient(
+            self.config.base_url,
+            headers={"authorization": f"Bearer {key}"} if key else None,
+            limits=httpx.Limits(max_connections=None),
+            timeout=httpx.Timeout(None, connect=self.config.connect_timeout),
+            **client_options(self.config),
+        )
+
+    async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        import httpx
+        import ollama
+
+        calls, body = 0, _body(request, self.config)
+        try:
+            stream = await self._client.chat(**body)
+            async for part in stream:
+                if part.message.content:
+                    yield TextDelta(part.message.content)
+                for call in part.message.tool_calls or ():
+                    arguments = json.dumps(dict(call.function.arguments), ensure_ascii=False)
+                    yield ToolCallDelta(ToolCall(f"call_{calls}", call.function.name, arguments))
+                    calls += 1
+                if part.done:
+                    yield _finished(part, request, calls)
+        except (httpx.HTTPError, ollama.ResponseError, ConnectionError, ValueError) as error:
+            raise self._explain(error, request.model) from None
+
+    def _explain(self, error: Exception, model: str) -> ProviderError:
+        import httpx
+        import ollama
+
+        if isinstance(error, httpx.TimeoutException):
+            return timed_out("Ollama")
+        if isinstance(error, ollama.ResponseError):
+            # -1: the error came as a line of the stream, after the status 200.
+            status = error.status_code if error.status_code > 0 else 500
+            return from_status("Ollama", status, model=model, message=str(error.error))
+        return unreachable("Ollama", self.config.base_url)
+
+
+def _model(model: dict[str, Any]) -> Model:
+    details = model.get("details") or {}
+    size = " ".join(
+        str(details[key]) for key in ("parameter_size", "quantization_level") if details.get(key)
+    )
+    name = model["name"]
+    hosted = bool(model.get("remote_host")) or name.endswith(("-cloud", ":cloud"))
+    return Model(name, size, context=details.get("context_length"), hosted=hosted)
+
+
+def _body(request: GenerateRequest, config: OllamaConfig) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "temperature": request.temperature,
+        "num_predict": request.max_tokens,
+        "num_ctx": _context(request, config),
+    }
+    if request.stop:
+        options["stop"] = list(request.stop)
+    if request.seed is not None:
+        options["seed"] = request.seed
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [_message(message) for message in request.messages],
+        "options": {**options, **request.options},
+        "stream": True,
+    }
+    if request.tools:
+        body["tools"] = function_tools(request)
+    if request.response_schema is not None:
+        body["format"] = dict(request.response_schema)
+    return body
+
+
+def _context(request: GenerateRequest, config: OllamaConfig) -> int:
+    """A power of two that holds prompt and answer: Ollama reloads the model when it changes."""
+    wanted = prompt_tokens(request) + request.max_tokens
+    size = LEAST_CONTEXT
+    while size < wanted and size < config.max_context:
+        size *= 2
+    return min(size, config.max_context)
+
+
+def _message(message: Message) -> dict[str, Any]:
+    param: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.images:
+        param["images"] = [image.data for image in message.images]
+    if message.tool_calls:
+        param["tool_calls"] = [
+            {"function": {"name": call.name, "arguments": arguments_of(call)}}
+            for call in message.tool_calls
+        ]
+    return param
+
+
+def _finished(part: ollama.ChatResponse, request: GenerateRequest, calls: int) -> Finished:
+    reason: FinishReason = "length" if part.done_reason == "length" else "stop"
+    usage = Usage(part.prompt_eval_count or 0, part.eval_count or 0)
+    return Finished("tool_calls" if calls else reason, usage, part.model or request.model)
+
+
+def build(config: OllamaConfig) -> Ollama:
+    return Ollama(config)
