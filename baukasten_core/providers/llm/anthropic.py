@@ -32,6 +32,7 @@ from baukasten_core.providers.llm.remote import (
     arguments_of,
     client_options,
     from_status,
+    load,
     no_key,
     quiet,
     secret,
@@ -43,6 +44,7 @@ from baukasten_core.providers.llm.remote import (
 if TYPE_CHECKING:
     import anthropic
 
+SDK = ("anthropic.resources.messages", "anthropic.resources.models")
 BASE_URL = "https://api.anthropic.com"
 REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -85,10 +87,11 @@ class Anthropic:
         self.config = config
 
     async def models(self) -> Sequence[Model]:
+        self._check()
+        await load(*SDK)
         import anthropic
         import httpx2
 
-        self._check()
         try:
             found = [model async for model in self._client.models.list(limit=100, timeout=10.0)]
         except (anthropic.AnthropicError, httpx2.HTTPError) as error:
@@ -129,10 +132,11 @@ class Anthropic:
             raise no_key("Anthropic", "ANTHROPIC_API_KEY")
 
     async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        self._check()
+        await load(*SDK)
         import anthropic
         import httpx2
 
-        self._check()
         timeout = httpx2.Timeout(request.timeout, connect=self.config.connect_timeout)
         body = _body(request)
         try:

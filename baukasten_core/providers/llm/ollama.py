@@ -30,6 +30,7 @@ from baukasten_core.providers.llm.remote import (
     client_options,
     from_status,
     function_tools,
+    load,
     quiet,
     secret,
     timed_out,
@@ -77,6 +78,7 @@ class Ollama:
         self.config = config
 
     async def models(self) -> Sequence[Model]:
+        await load("ollama")
         import httpx
         import ollama
 
@@ -90,13 +92,14 @@ class Ollama:
             raise from_status("Ollama", error.response.status_code) from None
         except (httpx.HTTPError, ollama.ResponseError, ValueError, KeyError) as error:
             raise self._explain(error, "") from None
-        return [_model(model) for model in found]
+        return [_model(model) for model in found if not _embeds(model)]
 
     def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
         return checked(self._events(request), seconds=request.timeout, name="Ollama")
 
     async def pull(self, model: str) -> AsyncIterator[tuple[int, int]]:
         """Fetch a model from Ollama's library; yields (bytes done, bytes in all)."""
+        await load("ollama")
         import httpx
         import ollama
 
@@ -131,6 +134,7 @@ class Ollama:
         )
 
     async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        await load("ollama")
         import httpx
         import ollama
 
@@ -160,6 +164,14 @@ class Ollama:
             status = error.status_code if error.status_code > 0 else 500
             return from_status("Ollama", status, model=model, message=str(error.error))
         return unreachable("Ollama", self.config.base_url)
+
+
+def _embeds(model: dict[str, Any]) -> bool:
+    """Embedding models are listed with the others; they can't be asked."""
+    capabilities = model.get("capabilities")
+    if capabilities:
+        return "completion" not in capabilities
+    return "bert" in str((model.get("details") or {}).get("family", ""))
 
 
 def _model(model: dict[str, Any]) -> Model:

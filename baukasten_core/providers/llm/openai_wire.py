@@ -29,6 +29,7 @@ from baukasten_core.providers.llm.remote import (
     client_options,
     from_status,
     function_tools,
+    load,
     quiet,
     secret,
     timed_out,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import openai
     from openai.types.chat import ChatCompletionChunk
 
+SDK = ("openai.resources.chat", "openai.resources.models")
 REASONS: dict[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
@@ -68,10 +70,11 @@ class OpenAIWire:
         self.config = config
 
     async def models(self) -> Sequence[Model]:
+        self.check()
+        await load(*SDK)
         import httpx2
         import openai
 
-        self.check()
         try:
             found = [model async for model in self._client.models.list(timeout=10.0)]
         except (openai.OpenAIError, httpx2.HTTPError) as error:
@@ -130,10 +133,11 @@ class OpenAIWire:
         return client
 
     async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        self.check()
+        await load(*SDK)
         import httpx2
         import openai
 
-        self.check()
         timeout = httpx2.Timeout(request.timeout, connect=self.config.connect_timeout)
         try:
             stream = await self._client.chat.completions.create(

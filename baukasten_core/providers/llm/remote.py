@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import json
 import logging
 import os
 import ssl
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +63,15 @@ def client_options(config: RemoteLLMConfig) -> dict[str, Any]:
     if config.ca_file:
         options["verify"] = ssl.create_default_context(cafile=str(config.ca_file))
     return options
+
+
+async def load(*modules: str) -> None:
+    """Import an SDK without stopping the event loop for the second it takes."""
+    for name in modules:
+        spec = getattr(sys.modules.get(name), "__spec__", None)
+        # Present but still being imported, by another request's thread: wait in a thread, too.
+        if spec is None or getattr(spec, "_initializing", False):
+            await asyncio.to_thread(importlib.import_module, name)
 
 
 def quiet(*loggers: str) -> None:

@@ -84,7 +84,7 @@ class OllamaEmulator(Emulator):
                 "modelfile": f"FROM {model.name}",
                 "parameters": "",
                 "template": "{{ .Prompt }}",
-                "details": _details(),
+                "details": _details(model),
                 "model_info": {
                     "general.architecture": "llama",
                     "llama.context_length": model.context,
@@ -174,12 +174,13 @@ def _digest(name: str) -> str:
     return "sha256:" + hashlib.sha256(name.encode()).hexdigest()
 
 
-def _details() -> dict[str, Any]:
+def _details(model: EmulatedModel) -> dict[str, Any]:
+    family = "nomic-bert" if model.embedding else "llama"
     return {
         "parent_model": "",
         "format": "gguf",
-        "family": "llama",
-        "families": ["llama"],
+        "family": family,
+        "families": [family],
         "parameter_size": "1.0B",
         "quantization_level": "Q4_K_M",
     }
@@ -198,7 +199,7 @@ def _listed(model: EmulatedModel) -> dict[str, Any]:
         "modified_at": NOW,
         "size": 384 if model.hosted else 1_000_000,
         "digest": _digest(model.name).removeprefix("sha256:"),
-        "details": {**_details(), "context_length": model.context},
+        "details": {**_details(model), "context_length": model.context},
         **_remote(model),
     }
 

@@ -1,0 +1,205 @@
+"""The gateway in this process: what `contracts.gateway.LLMGateway` promises."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import cast
+
+from baukasten_core.contracts.gateway import (
+    LOCAL,
+    GatewayCall,
+    GatewayEvent,
+    ListedModel,
+    ModelListing,
+    Routed,
+    UnavailableInstance,
+)
+from baukasten_core.contracts.llm import Event
+from baukasten_core.contracts.streams import checked
+from baukasten_core.errors import (
+    BaukastenError,
+    ModelNotFound,
+    ProviderError,
+    ProviderNotConfigured,
+    ProviderUnavailable,
+    StreamInterrupted,
+)
+from baukasten_core.gateway.catalogue import Catalogue, not_found
+from baukasten_core.gateway.instances import Instance
+from baukasten_core.gateway.meter import Meter, OnUsage
+from baukasten_core.gateway.residency import OnRefused, Refusal, is_allowed, report, violation
+from baukasten_core.gateway.routing import Refused, Route, candidates, named, plan, verdict
+
+log = logging.getLogger(__name__)
+
+LEAST_SECONDS = 1.0
+"""What an instance gets, however much of the timeout those before it used up."""
+
+TRY_THE_NEXT = (ProviderUnavailable, ProviderNotConfigured, ModelNotFound)
+
+
+class Gateway:
+    """Routes calls to instances; see `LLMGateway` for its promises.
+
+    Args:
+        instances: by lower-case name, from `build_instances`.
+        chain: names asked in turn when the caller names none.
+        on_refused: writes the audit entry of a refused call.
+        on_usage: keeps the record of each attempt.
+    """
+
+    def __init__(
+        self,
+        instances: Mapping[str, Instance],
+        chain: Sequence[str],
+        *,
+        on_refused: OnRefused | None = None,
+        on_usage: OnUsage | None = None,
+    ) -> None:
+        self.instances = dict(instances)
+        self._chain = tuple(chain)
+        self._on_refused = on_refused
+        self._on_usage = on_usage
+        self._catalogue = Catalogue()
+
+    async def aclose(self) -> None:
+        """Close the providers' connections."""
+        for instance in self.instances.values():
+            close = getattr(instance.llm, "aclose", None)
+            if close is not None:
+                await close()
+
+    # --- models -------------------------------------------------------------------------------
+
+    async def models(
+        self, residency: frozenset[str] = LOCAL, instance: str | None = None
+    ) -> ModelListing:
+        asked = [named(instance, self.instances)] if instance else list(self.instances.values())
+        parts = await asyncio.gather(*(self._list(item, residency) for item in asked))
+        models = [part for part in parts if isinstance(part, list)]
+        absent = [part for part in parts if isinstance(part, UnavailableInstance)]
+        return ModelListing(tuple(model for part in models for model in part), tuple(absent))
+
+    async def _list(
+        self, instance: Instance, residency: frozenset[str]
+    ) -> list[ListedModel] | UnavailableInstance:
+        try:
+            instance.ready()
+            if not is_allowed(instance.region, residency):
+                raise violation(instance.destination, residency)
+            models = await self._catalogue.models(instance, live=True)
+        except BaukastenError as error:
+            return _absent(instance, error)
+        listed = []
+        for model in models:
+            region = instance.destination_of(model).region
+            listed.append(
+                ListedModel(
+                    name=model.name,
+                    instance=instance.name,
+                    provider=instance.provider,
+                    region=region,
+                    description=model.description,
+                    context=model.context,
+                    hosted=model.hosted,
+                    allowed=is_allowed(region, residency),
+                )
+            )
+        return listed
+
+    # --- answers ------------------------------------------------------------------------------
+
+    async def generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
+        deadline = time.monotonic() + call.request.timeout
+        failures: list[tuple[Instance, BaukastenError]] = []
+        refusals: list[Refused] = []
+        for instance in candidates(call, self.instances, self._chain):
+            try:
+                route = await plan(call, instance, self._catalogue)
+                left = max(LEAST_SECONDS, deadline - time.monotonic())
+                async with aclosing(self._attempt(call, route, left)) as events:
+                    async for event in events:
+                        yield event
+                return
+            except Refused as refusal:
+                refusals.append(refusal)
+                failures.append((instance, refusal.error))
+            except TRY_THE_NEXT as error:
+                failures.append((instance, error))
+        final = verdict(call, failures)
+        for refused in refusals:
+            if final is refused.error:
+                await self._report(call, refused)
+        raise final
+
+    async def _attempt(
+        self, call: GatewayCall, route: Route, seconds: float
+    ) -> AsyncGenerator[GatewayEvent, None]:
+        """One instance's answer. `Routed` goes before its first event, so an error before that
+        leaves the way to the next instance open."""
+        instance, meter, started = route.instance, Meter(), False
+        request = replace(call.request, model=route.model, timeout=seconds)
+        events = cast("AsyncGenerator[Event, None]", instance.ready().generate(request))
+        try:
+            async with aclosing(checked(events, seconds=seconds, name=f"`{instance.name}`")) as own:
+                async for event in own:
+                    meter.event(event)
+                    if not started:
+                        started = True
+                        yield Routed(instance.name, instance.provider, route.model, route.region)
+                    yield event
+        except BaukastenError as error:
+            meter.error(error.type)
+            if started and not isinstance(error, StreamInterrupted):
+                raise StreamInterrupted(f"`{instance.name}` broke off; ask again.") from error
+            if isinstance(error, ModelNotFound):
+                raise await self._with_models(instance, route.model, error) from None
+            raise
+        except Exception as error:
+            # A provider raises ProviderErrors alone; its bug is not the platform's.
+            meter.error(type(error).__name__)
+            log.error("provider %s raised %s", instance.provider, type(error).__name__)
+            raise ProviderError(f"The provider `{instance.provider}` failed.") from error
+        finally:
+            await self._record(call, route, meter)
+
+    async def _with_models(
+        self, instance: Instance, model: str, error: ModelNotFound
+    ) -> ModelNotFound:
+        """The provider's error, with what is there."""
+        self._catalogue.forget(instance)
+        try:
+            return not_found(instance, model, await self._catalogue.models(instance))
+        except ProviderError:
+            return error
+
+    async def _record(self, call: GatewayCall, route: Route, meter: Meter) -> None:
+        if self._on_usage is None:
+            return
+        instance = route.instance
+        record = meter.record(call, instance.name, instance.provider, route.model, route.region)
+        try:
+            await self._on_usage(record)
+        except Exception as error:
+            # An answer is worth more than its record.
+            log.error("a usage record could not be kept: %s", type(error).__name__)
+
+    async def _report(self, call: GatewayCall, refused: Refused) -> None:
+        refusal = Refusal(
+            refused.destination, call.residency, call.tenant_id, call.user_id, call.project_id
+        )
+        await report(refusal, self._on_refused)
+
+
+def _absent(instance: Instance, error: BaukastenError) -> UnavailableInstance:
+    kind = "down"
+    if isinstance(error, ProviderNotConfigured):
+        kind = "not_configured"
+    elif error.type == "residency":
+        kind = "residency"
+    return UnavailableInstance(instance.name, instance.provider, kind, error.detail)  # type: ignore[arg-type]

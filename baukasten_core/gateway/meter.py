@@ -1,0 +1,97 @@
+"""What a call costs: tokens, time and outcome, never its text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+from baukasten_core.contracts.gateway import GatewayCall
+from baukasten_core.contracts.llm import Event, Finished, TextDelta, Usage
+from baukasten_core.contracts.streams import CHARACTERS_PER_TOKEN, prompt_tokens
+
+Outcome = Literal["answered", "failed", "interrupted", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """One attempt at one instance.
+
+    `failed`: no output came; `interrupted`: it broke off; `cancelled`: the caller left. `error`
+    is the problem type. Times in milliseconds; `first_ms` until the first output.
+    """
+
+    instance: str
+    provider: str
+    model: str
+    region: str
+    outcome: Outcome
+    usage: Usage
+    total_ms: float
+    first_ms: float | None
+    at: datetime
+    error: str | None = None
+    tenant_id: UUID | None = None
+    user_id: UUID | None = None
+    project_id: UUID | None = None
+
+
+OnUsage = Callable[[UsageRecord], Awaitable[None]]
+"""Keeps a record. It is awaited after the answer's last event."""
+
+
+class Meter:
+    """Watches one attempt."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._at = datetime.now(UTC)
+        self._first: float | None = None
+        self._characters = 0
+        self._usage: Usage | None = None
+        self._error: str | None = None
+        self._outcome: Outcome = "cancelled"
+
+    def event(self, event: Event) -> None:
+        if self._first is None:
+            self._first = self._elapsed()
+        if isinstance(event, TextDelta):
+            self._characters += len(event.text)
+        elif isinstance(event, Finished):
+            self._usage, self._outcome = event.usage, "answered"
+
+    def error(self, kind: str) -> None:
+        self._error = kind
+        self._outcome = "failed" if self._first is None else "interrupted"
+
+    def record(
+        self, call: GatewayCall, instance: str, provider: str, model: str, region: str
+    ) -> UsageRecord:
+        return UsageRecord(
+            instance=instance,
+            provider=provider,
+            model=model,
+            region=region,
+            outcome=self._outcome,
+            usage=self._usage or self._estimate(call),
+            total_ms=self._elapsed(),
+            first_ms=self._first,
+            at=self._at,
+            error=self._error,
+            tenant_id=call.tenant_id,
+            user_id=call.user_id,
+            project_id=call.project_id,
+        )
+
+    def _estimate(self, call: GatewayCall) -> Usage:
+        """A vendor counts what it produced before it broke off, so we do, too."""
+        if self._first is None:
+            return Usage(estimated=True)
+        said = round(self._characters / CHARACTERS_PER_TOKEN)
+        return Usage(prompt_tokens(call.request), said, estimated=True)
+
+    def _elapsed(self) -> float:
+        return (time.perf_counter() - self._start) * 1000
