@@ -61,8 +61,12 @@ class VectorStore(Protocol):
         limit: int,
         project_id: UUID | None = None,
         document_ids: Sequence[UUID] | None = None,
+        chunk_ids: Sequence[UUID] | None = None,
     ) -> Sequence[VectorHit]:
-        """The nearest chunks, best first; `query` has shape (dimensions,)."""
+        """The nearest chunks, best first; `query` has shape (dimensions,).
+
+        Among these documents or these chunks alone, where they are given; then exactly.
+        """
         ...
 
     async def remove(

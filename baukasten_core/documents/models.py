@@ -19,13 +19,19 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    case,
     false,
+    func,
+    null,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
 
-from baukasten_core.db.base import CoreBase, TenantOwned, tenant_foreign_keys
+from baukasten_core.db.base import CoreBase, TenantOwned
+
+SHORT = 20_000
+"""Characters up to which a document's text comes along in lists."""
 
 IDENTITY = ("tenant_id", "id", "user_id", "private")
 """What parts of a document refer to."""
@@ -57,6 +63,7 @@ class Document(TenantOwned, CoreBase):
     `content` is the extracted text, normalised; `pages` holds the offset of each page's first
     character. `chunk_count` of `chunk_total` chunks are indexed, with `term_count` terms, in
     the embedding space `space`. `stored`: the original file is in the blob store.
+    `short_content` is the content unless it is long, for lists.
     """
 
     __tablename__ = "documents"
@@ -68,7 +75,7 @@ class Document(TenantOwned, CoreBase):
     url: Mapped[str | None] = mapped_column(Text)
     title: Mapped[str | None] = mapped_column(Text)
     content: Mapped[str | None] = mapped_column(Text, deferred=True)
-    content_length: Mapped[int | None]
+    content_length: Mapped[int | None] = mapped_column(Integer)
     doc_metadata: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     media_type: Mapped[str] = mapped_column(Text)
     size: Mapped[int] = mapped_column(BigInteger)
@@ -83,13 +90,17 @@ class Document(TenantOwned, CoreBase):
     chunk_total: Mapped[int | None]
     term_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
+    page_count: Mapped[int] = column_property(func.cardinality(pages))
+    short_content: Mapped[str | None] = column_property(
+        case((content_length <= SHORT, content), else_=null())
+    )
+
     @declared_attr.directive
     @classmethod
     def __table_args__(cls) -> tuple[Any, ...]:
         return (
-            UniqueConstraint("tenant_id", "id"),
+            *super().__table_args__,
             UniqueConstraint(*IDENTITY),
-            *tenant_foreign_keys(cls, project=True),
             CheckConstraint("status IN ('queued', 'processing', 'ready', 'failed')", name="status"),
             Index(None, "tenant_id"),
             Index(None, "user_id"),
@@ -123,10 +134,9 @@ class Chunk(TenantOwned, CoreBase):
     @classmethod
     def __table_args__(cls) -> tuple[Any, ...]:
         return (
-            UniqueConstraint("tenant_id", "id"),
+            *super().__table_args__,
             UniqueConstraint(*IDENTITY),
             UniqueConstraint("tenant_id", "document_id", "ordinal"),
-            *tenant_foreign_keys(cls, project=False),
             part_of_document(),
             Index(None, "tenant_id"),
             Index(None, "user_id"),

@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import Stemmer
 
+from baukasten_core.documents.language import STEMMERS
 from baukasten_core.documents.stopwords import STOP_WORDS
 
 LONGEST_TERM = 64
 """Characters of a term; what is longer is cut (nobody searches for base64)."""
-
-SNOWBALL: Mapping[str, str] = {
-    "ar": "arabic",
-    "da": "danish",
-    "de": "german",
-    "en": "english",
-    "es": "spanish",
-    "fi": "finnish",
-    "fr": "french",
-    "hu": "hungarian",
-    "it": "italian",
-    "nl": "dutch",
-    "no": "norwegian",
-    "pt": "portuguese",
-    "ro": "romanian",
-    "ru": "russian",
-    "sv": "swedish",
-    "tr": "turkish",
-}
-"""Languages that a stemmer exists for, by ISO 639-1 code; others are indexed word by word."""
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _WORDS = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
@@ -50,7 +31,7 @@ def terms(text: str, language: str | None) -> list[str]:
     return [stem[:LONGEST_TERM] for stem in stems]
 
 
-def variants(text: str, languages: list[str | None]) -> list[frozenset[str]]:
+def variants(text: str, languages: Sequence[str | None]) -> list[frozenset[str]]:
     """A query's words, each as the terms it may stand for in documents of these languages.
 
     A word that is a stop word in one language still counts in the others; a word that repeats
@@ -77,7 +58,7 @@ def _words(text: str) -> Iterator[str]:
 
 def _stemmer(language: str | None) -> Stemmer.Stemmer | None:
     """One a thread: a stemmer has a cache and may not be shared."""
-    name = SNOWBALL.get(language or "")
+    name = STEMMERS.get(language or "")
     if name is None:
         return None
     cache: dict[str, Stemmer.Stemmer] | None = getattr(_local, "stemmers", None)

@@ -82,12 +82,14 @@ class PgVectorStore:
         limit: int,
         project_id: UUID | None = None,
         document_ids: Sequence[UUID] | None = None,
+        chunk_ids: Sequence[UUID] | None = None,
     ) -> Sequence[VectorHit]:
         if not await _exists(session, space):
             return []
-        condition, values = _scope(tenant_id, project_id, document_ids)
+        condition, values = _scope(tenant_id, project_id, document_ids, chunk_ids)
+        named = document_ids is not None or chunk_ids is not None
+        exact = named or await self._is_small(session, space, condition, values)
         values |= {"query": literal(query), "limit": limit}
-        exact = document_ids is not None or await self._is_small(session, space, condition, values)
         if not exact:
             await _look_wide(session, max(self._config.ef_search, limit))
         rows = await session.execute(text(_search(space, condition, exact=exact)), values)
@@ -141,7 +143,10 @@ async def _exists(session: AsyncSession, space: EmbeddingSpace) -> bool:
 
 
 def _scope(
-    tenant_id: UUID, project_id: UUID | None, document_ids: Sequence[UUID] | None
+    tenant_id: UUID,
+    project_id: UUID | None,
+    document_ids: Sequence[UUID] | None,
+    chunk_ids: Sequence[UUID] | None,
 ) -> tuple[str, dict[str, Any]]:
     condition = "tenant_id = :tenant"
     values: dict[str, Any] = {"tenant": tenant_id}
@@ -151,6 +156,9 @@ def _scope(
     if document_ids is not None:
         condition += " AND document_id = ANY(CAST(:documents AS uuid[]))"
         values["documents"] = list(document_ids)
+    if chunk_ids is not None:
+        condition += " AND chunk_id = ANY(CAST(:chunks AS uuid[]))"
+        values["chunks"] = list(chunk_ids)
     return condition, values
 
 

@@ -210,6 +210,25 @@ class VectorStoreContract:
         assert {hit.chunk_id for hit in hits} == set(second.chunks)
         assert not await self._search(store, database, tenant, first.vectors[0], document_ids=[])
 
+    async def test_named_chunks_are_scored(
+        self, store: VectorStore, database: Database, tenant: Principal
+    ) -> None:
+        document = await self._document(store, database, tenant, count=9)
+        async with database.transaction(tenant.scope) as session:
+            hits = await store.search(
+                session,
+                self.space,
+                tenant.tenant_id,
+                document.vectors[0],
+                limit=9,
+                chunk_ids=document.chunks[3:5],
+            )
+        expected = document.vectors[3:5] @ document.vectors[0]
+        found = {hit.chunk_id: hit.cosine for hit in hits}
+        assert [found[chunk] for chunk in document.chunks[3:5]] == pytest.approx(
+            expected.tolist(), abs=1e-4
+        )
+
     async def test_projects_narrow_the_search(
         self, store: VectorStore, database: Database, tenant: Principal
     ) -> None:

@@ -1,0 +1,24 @@
+"""What a caller may reach beyond what row-level security says."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from baukasten_core.contracts.auth import Principal, Scope
+from baukasten_core.errors import NotFound
+
+Guard = Callable[[Scope, UUID | None], Awaitable[None]]
+"""(whose, project) -> raises `ResidencyViolation` when its data may not go to the embedder."""
+
+
+def within_project(principal: Principal, project_id: UUID | None) -> UUID | None:
+    """The project to work in: an API key that is bound to one reaches no other.
+
+    Raises `NotFound`, as for a project that is not there.
+    """
+    if principal.project_id is None or principal.project_id == project_id:
+        return project_id
+    if project_id is None:
+        return principal.project_id
+    raise NotFound("Project not found", hint="This API key is bound to another project.")

@@ -1,0 +1,268 @@
+"""Search: the nearest passages in meaning and the best by their words, in one calibrated list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from baukasten_core.contracts.auth import Principal
+from baukasten_core.contracts.embedding import EmbeddingProvider
+from baukasten_core.contracts.reranking import Reranker
+from baukasten_core.contracts.retrieval import Passage
+from baukasten_core.contracts.storage import VectorStore
+from baukasten_core.db.session import Database
+from baukasten_core.documents import bm25
+from baukasten_core.documents.access import Guard, within_project
+from baukasten_core.documents.indexing import chunk_id
+from baukasten_core.documents.models import Chunk, Document
+from baukasten_core.documents.scoring import score
+from baukasten_core.documents.terms import variants
+from baukasten_core.documents.text import normalize
+from baukasten_core.errors import BadRequest
+
+SHORTEST_QUERY = 3
+CANDIDATES = 100
+"""Passages that each of the two ways brings before they are put together."""
+
+RERANKED = 40
+PASSAGES_A_DOCUMENT = 3
+
+Key = tuple[UUID, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentHit:
+    """A document with the passages that matched, best first; `score` is the best one's."""
+
+    document: Document
+    score: float
+    passages: Sequence[Passage]
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    text: str
+    vector: NDArray[np.float32]
+    limit: int
+    project_id: UUID | None
+    documents: Sequence[UUID] | None
+    language: str | None
+
+
+class Searcher:
+    """Searches what a principal may see.
+
+    Args:
+        guard: refuses before a query is sent where its tenant's data must not go.
+        reranker: reads the best passages once more; its relevance is the score then.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        embedder: EmbeddingProvider,
+        vectors: VectorStore,
+        *,
+        guard: Guard | None = None,
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._database = database
+        self._embedder = embedder
+        self._vectors = vectors
+        self._guard = guard
+        self._reranker = reranker
+
+    async def search(
+        self,
+        principal: Principal,
+        query: str,
+        *,
+        project_id: UUID | None = None,
+        limit: int = 5,
+        documents: Sequence[UUID] | None = None,
+        language: str | None = None,
+    ) -> list[Passage]:
+        """The best passages, of a project, of some documents, or of the whole tenant.
+
+        Args:
+            language: of the query, as ISO 639-1; by default, words count in every language of
+                the documents.
+
+        Raises:
+            BadRequest: the query has fewer than three characters.
+            ProviderUnavailable: the embedder is loading or down.
+            ResidencyViolation: the query may not go where the embedder is.
+        """
+        return (
+            await self._passages(
+                principal, query, limit, project_id, documents, language, enough=limit
+            )
+        )[:limit]
+
+    async def search_documents(
+        self,
+        principal: Principal,
+        query: str,
+        *,
+        project_id: UUID | None = None,
+        limit: int = 5,
+        documents: Sequence[UUID] | None = None,
+        language: str | None = None,
+    ) -> list[DocumentHit]:
+        """The best documents; raises what `search` raises."""
+        enough = max(CANDIDATES, limit * PASSAGES_A_DOCUMENT)
+        passages = await self._passages(
+            principal, query, limit, project_id, documents, language, enough=enough
+        )
+        grouped: dict[UUID, list[Passage]] = {}
+        for passage in passages:
+            grouped.setdefault(passage.document_id, []).append(passage)
+        best = dict(list(grouped.items())[:limit])
+        async with self._database.transaction(principal.scope) as session:
+            rows = await session.scalars(select(Document).where(Document.id.in_(best)))
+            found = {row.id: row for row in rows}
+        return [
+            DocumentHit(found[key], hits[0].score, hits[:PASSAGES_A_DOCUMENT])
+            for key, hits in best.items()
+            if key in found
+        ]
+
+    async def _passages(
+        self,
+        principal: Principal,
+        query: str,
+        limit: int,
+        project_id: UUID | None,
+        documents: Sequence[UUID] | None,
+        language: str | None,
+        *,
+        enough: int,
+    ) -> list[Passage]:
+        wanted = normalize(query).strip()
+        if len(wanted) < SHORTEST_QUERY:
+            raise BadRequest(f"The query needs {SHORTEST_QUERY} or more characters.")
+        project_id = within_project(principal, project_id)
+        if self._guard is not None:
+            await self._guard(principal.scope, project_id)
+        # Before the transaction: nobody waits for a model while holding a connection.
+        vector = (await self._embedder.embed([wanted], priority="query"))[0]
+        asked = _Query(wanted, vector, limit, project_id, documents, language)
+        async with self._database.transaction(principal.scope) as session:
+            scored = await self._scored(session, principal.tenant_id, asked)
+            best = sorted(scored.items(), key=lambda item: (-item[1], item[0]))
+            passages = await _read(session, best[: max(enough, RERANKED)])
+        return await self._reranked(wanted, passages)
+
+    async def _scored(
+        self, session: AsyncSession, tenant_id: UUID, query: _Query
+    ) -> dict[UUID, float]:
+        """Calibrated scores by chunk, of the candidates that either way brought."""
+        corpus = await bm25.corpus(session, tenant_id, query.project_id)
+        if not corpus.chunks:
+            return {}
+        count = max(CANDIDATES, query.limit * PASSAGES_A_DOCUMENT)
+        cosines = await self._cosines(session, tenant_id, query, limit=count)
+        places = await _places(session, cosines)
+        languages = (query.language,) if query.language else corpus.languages
+        words = variants(query.text, languages)
+        lexical = await bm25.search(
+            session,
+            tenant_id,
+            corpus,
+            words,
+            limit=count,
+            project_id=query.project_id,
+            document_ids=query.documents,
+            also=sorted({document for document, _ in places.values()}),
+        )
+        for document, ordinal in _best(lexical.scores, count):
+            places.setdefault(chunk_id(document, ordinal), (document, ordinal))
+        missing = [chunk for chunk in places if chunk not in cosines]
+        if missing:
+            cosines |= await self._cosines(
+                session, tenant_id, query, limit=len(missing), chunk_ids=missing
+            )
+        return {
+            chunk: score(cosines.get(chunk, 0.0), lexical.share(key))
+            for chunk, key in places.items()
+        }
+
+    async def _cosines(
+        self,
+        session: AsyncSession,
+        tenant_id: UUID,
+        query: _Query,
+        *,
+        limit: int,
+        chunk_ids: Sequence[UUID] | None = None,
+    ) -> dict[UUID, float]:
+        hits = await self._vectors.search(
+            session,
+            self._embedder.space,
+            tenant_id,
+            query.vector,
+            limit=limit,
+            project_id=query.project_id,
+            document_ids=query.documents,
+            chunk_ids=chunk_ids,
+        )
+        return {hit.chunk_id: hit.cosine for hit in hits}
+
+    async def _reranked(self, query: str, passages: list[Passage]) -> list[Passage]:
+        if self._reranker is None or not passages:
+            return passages
+        head = passages[:RERANKED]
+        relevance = await self._reranker.rerank(query, [passage.text for passage in head])
+        ranked = sorted(zip(relevance, head, strict=True), key=lambda pair: -pair[0])
+        return [_with_score(passage, float(value)) for value, passage in ranked]
+
+
+def _best(scores: Any, count: int) -> Iterable[Key]:
+    return sorted(scores, key=lambda key: (-scores[key], key))[:count]
+
+
+async def _places(session: AsyncSession, chunks: Iterable[UUID]) -> dict[UUID, Key]:
+    """Which document and ordinal each chunk is. A store outside PostgreSQL may name chunks that
+    are gone, or are not the caller's: here they fall out."""
+    rows = await session.execute(
+        select(Chunk.id, Chunk.document_id, Chunk.ordinal).where(Chunk.id.in_(list(chunks)))
+    )
+    return {row.id: (row.document_id, row.ordinal) for row in rows}
+
+
+READ = text(
+    "SELECT c.id, c.document_id, c.text, c.start_offset, c.end_offset, c.page,"
+    " coalesce(d.title, d.filename, d.url, '') AS title"
+    " FROM core.chunks c JOIN core.documents d ON d.tenant_id = c.tenant_id AND d.id ="
+    " c.document_id WHERE c.id = ANY(CAST(:ids AS uuid[]))"
+)
+
+
+async def _read(session: AsyncSession, scored: Sequence[tuple[UUID, float]]) -> list[Passage]:
+    rows = await session.execute(READ, {"ids": [chunk for chunk, _ in scored]})
+    found = {row.id: row for row in rows}
+    return [
+        Passage(
+            chunk_id=chunk,
+            document_id=found[chunk].document_id,
+            title=found[chunk].title,
+            text=found[chunk].text,
+            start=found[chunk].start_offset,
+            end=found[chunk].end_offset,
+            page=found[chunk].page,
+            score=round(value, 4),
+        )
+        for chunk, value in scored
+        if chunk in found
+    ]
+
+
+def _with_score(passage: Passage, value: float) -> Passage:
+    return replace(passage, score=round(min(max(value, 0.0), 1.0), 4))
