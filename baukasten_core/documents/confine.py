@@ -18,9 +18,25 @@ from collections.abc import Iterable
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
-LANDLOCK_VERSION_1 = (1 << 13) - 1  # every right that the first version of Landlock knows
-LANDLOCK_READ = (1 << 0) | (1 << 2) | (1 << 3)  # execute, read a file, list a folder
+LANDLOCK_ASK_VERSION = 1
+LANDLOCK_READ_FILE = (1 << 0) | (1 << 2)  # execute, read
+LANDLOCK_READ_FOLDER = LANDLOCK_READ_FILE | (1 << 3)  # list
 LANDLOCK_PATH_BENEATH = 1
+
+
+class _Rules(ctypes.Structure):
+    """What is forbidden unless a rule allows it: a bit for each right the kernel knows."""
+
+    _fields_ = (("files", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
+
+    @classmethod
+    def of(cls, version: int) -> tuple[_Rules, int]:
+        """Everything this version of Landlock can forbid, and the size it expects."""
+        rights = 13 + (version >= 2) + (version >= 3) + (version >= 5)
+        connect_and_bind = 0b11 if version >= 4 else 0
+        signals_and_abstract_sockets = 0b11 if version >= 6 else 0
+        size = 24 if version >= 6 else 16 if version >= 4 else 8
+        return cls((1 << rights) - 1, connect_and_bind, signals_and_abstract_sockets), size
 
 
 class _PathBeneath(ctypes.Structure):
@@ -37,12 +53,18 @@ def without_network() -> bool:
 
 
 def read_only(paths: Iterable[str]) -> bool:
-    """From here on this process and its children may read beneath `paths`, and nothing else."""
+    """From here on this process and its children may read beneath `paths`, and nothing else.
+
+    Newer kernels also keep them from TCP and from sending signals to others.
+    """
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
-    handled = ctypes.c_uint64(LANDLOCK_VERSION_1)
-    rules = libc.syscall(LANDLOCK_CREATE, ctypes.byref(handled), ctypes.sizeof(handled), 0)
+    version = libc.syscall(LANDLOCK_CREATE, None, 0, LANDLOCK_ASK_VERSION)
+    if version < 1:
+        return False
+    handled, size = _Rules.of(version)
+    rules = libc.syscall(LANDLOCK_CREATE, ctypes.byref(handled), size, 0)
     if rules < 0:
         return False
     try:
@@ -59,7 +81,7 @@ def _allow(libc: ctypes.CDLL, rules: int, path: str) -> None:
     with contextlib.suppress(OSError):
         parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
-            right = LANDLOCK_READ if os.path.isdir(path) else LANDLOCK_READ & ~(1 << 3)
+            right = LANDLOCK_READ_FOLDER if os.path.isdir(path) else LANDLOCK_READ_FILE
             rule = _PathBeneath(right, parent)
             libc.syscall(LANDLOCK_ADD, rules, LANDLOCK_PATH_BENEATH, ctypes.byref(rule), 0)
         finally:

@@ -49,9 +49,14 @@ class Extractor:
     """
 
     def __init__(self, limits: Limits | None = None, *, concurrency: int = 2) -> None:
-        """`concurrency`: how many files may be read at a time; more callers wait."""
+        """`concurrency`: how many files may be read, and as many looked at, at a time; more
+        callers wait.
+        """
         self.limits = limits or Limits()
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = {  # a quick look never waits for somebody's long extraction
+            "inspect": asyncio.Semaphore(concurrency),
+            "extract": asyncio.Semaphore(concurrency),
+        }
         self._sandbox = Sandbox()
 
     async def __aenter__(self) -> Self:
@@ -111,7 +116,7 @@ class Extractor:
             return small
         limits = self.limits
         seconds = limits.check_seconds if task == "inspect" else limits.extract_seconds
-        async with self._slots:
+        async with self._slots[task]:
             return await self._sandbox.run(wire.Request(task, limits, seconds, hints), path)
 
 
