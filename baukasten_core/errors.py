@@ -211,3 +211,9 @@ class PluginError(BaukastenError):
     """A plugin can't be used; it is quarantined with this as the reason."""
 
     type, title = "plugin", "A plugin can't be used"
+
+
+class TemplateError(BaukastenError):
+    """A document's template is wrong, or does not fit the data it was given."""
+
+    type, title = "template", "A document's template is wrong"

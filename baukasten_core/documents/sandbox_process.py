@@ -21,7 +21,8 @@ import sys
 import sysconfig
 from typing import NoReturn
 
-from baukasten_core.documents import confine, readers, wire
+from baukasten_core import confine
+from baukasten_core.documents import readers, wire
 from baukasten_core.documents.checks import too_much_memory
 from baukasten_core.errors import BaukastenError
 

@@ -418,7 +418,8 @@ async def test_a_confined_process_reaches_no_network_and_no_files(tmp_path: Path
 
 PROBE = """
 import ctypes, os, socket, sys
-from baukasten_core.documents import confine, readers
+from baukasten_core import confine
+from baukasten_core.documents import readers
 from baukasten_core.documents.sandbox_process import _readable_paths
 network = confine.without_network()
 readers.load()
