@@ -86,6 +86,18 @@ from .evidence.quotes import Span as Span
 from .evidence.quotes import find_quote as find_quote
 from .evidence.sentences import sentences as sentences
 
+# --- documents for people -----------------------------------------------------------------
+from .render.catalogues import Messages as Messages
+from .render.clean import clean as clean
+from .render.docx import Bullets as Bullets
+from .render.docx import Heading as Heading
+from .render.docx import PageBreak as PageBreak
+from .render.docx import Paragraph as Paragraph
+from .render.docx import render_docx as render_docx
+from .render.pdf import Pdf as Pdf
+from .render.pdf import RenderLimits as RenderLimits
+from .render.pdf import render_pdf as render_pdf
+
 # --- a platform in a program of one's own -------------------------------------------------
 from .app import create_app as create_app
 from .app import open_services as open_services
@@ -109,6 +121,7 @@ from .errors import ProviderTimeout as ProviderTimeout
 from .errors import ProviderUnavailable as ProviderUnavailable
 from .errors import ResidencyViolation as ResidencyViolation
 from .errors import StreamInterrupted as StreamInterrupted
+from .errors import TemplateError as TemplateError
 from .errors import TooLarge as TooLarge
 from .errors import Unauthorized as Unauthorized
 from .errors import Unavailable as Unavailable

@@ -6,17 +6,16 @@ placeholders.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
-from types import MappingProxyType
+from pathlib import Path
 from typing import get_args
 
 from baukasten_core.contracts.auth import Language
+from baukasten_core.render.catalogues import Messages
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 DEFAULT: Language = "en"
+MESSAGES = Messages(Path(__file__).parent / "messages")
 
 
 def translate(language: str, key: str, **values: object) -> str:
@@ -25,7 +24,7 @@ def translate(language: str, key: str, **values: object) -> str:
     Raises:
         KeyError: no such text, or a placeholder without a value.
     """
-    return catalogue(known_language(language))[key].format_map(values)
+    return MESSAGES.translate(language, key, **values)
 
 
 def known_language(language: str) -> Language:
@@ -45,11 +44,9 @@ def preferred_language(accept_language: str | None) -> Language:
     return best
 
 
-@cache
 def catalogue(language: Language) -> Mapping[str, str]:
     """Every text of a language by its key."""
-    path = files(__package__) / "messages" / f"{language}.json"
-    return MappingProxyType(json.loads(path.read_text(encoding="utf-8")))
+    return MESSAGES.catalogue(language)
 
 
 def _quality(parameter: str) -> float:
