@@ -22,4 +22,7 @@ CORE_DATA_MAP: tuple[PersonalData, ...] = (
     PersonalData("invitations", "people who are invited, and who invited them",
                  "joining a tenant", "contract", retention="until accepted, at most 7 days",
                  exclude=("token_hash",)),
+    PersonalData("llm_usage", "people who asked a language model",
+                 "what it costs and how fast it is", "legitimate_interests",
+                 retention="a year", retention_days=365),
 )  # fmt: skip

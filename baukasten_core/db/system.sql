@@ -404,3 +404,20 @@ BEGIN
     SELECT count(*) INTO total_chats FROM conversations;
     RETURN NEXT;
 END $$;
+
+-- What language models cost the whole platform, by instance; no row for anybody but an admin.
+CREATE FUNCTION core.admin_llm_usage(p_since timestamptz)
+RETURNS TABLE (instance text, provider text, calls bigint, answered bigint, prompt_tokens bigint,
+               completion_tokens bigint, mean_ms double precision,
+               mean_first_ms double precision)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+BEGIN
+    IF NOT caller_is_admin() THEN RETURN; END IF;
+    RETURN QUERY
+    SELECT u.instance, u.provider, count(*), count(*) FILTER (WHERE u.outcome = 'answered'),
+           sum(u.prompt_tokens), sum(u.completion_tokens),
+           avg(u.total_ms) FILTER (WHERE u.outcome = 'answered'),
+           avg(u.first_ms) FILTER (WHERE u.outcome = 'answered')
+    FROM llm_usage u WHERE p_since IS NULL OR u.created_at >= p_since
+    GROUP BY u.instance, u.provider ORDER BY u.instance, u.provider;
+END $$;

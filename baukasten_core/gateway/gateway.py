@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import cast
+
+import structlog
 
 from baukasten_core.contracts.gateway import (
     LOCAL,
@@ -35,7 +36,7 @@ from baukasten_core.gateway.meter import Meter, OnUsage
 from baukasten_core.gateway.residency import OnRefused, Refusal, is_allowed, report, violation
 from baukasten_core.gateway.routing import Refused, Route, candidates, named, plan, verdict
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger("baukasten.gateway")
 
 LEAST_SECONDS = 1.0
 """What an instance gets, however much of the timeout those before it used up."""
@@ -163,7 +164,7 @@ class Gateway:
         except Exception as error:
             # A provider raises ProviderErrors alone; its bug is not the platform's.
             meter.error(type(error).__name__)
-            log.error("provider %s raised %s", instance.provider, type(error).__name__)
+            log.error("provider bug", provider=instance.provider, error=type(error).__name__)
             raise ProviderError(f"The provider `{instance.provider}` failed.") from error
         finally:
             await self._record(call, route, meter)
@@ -187,7 +188,7 @@ class Gateway:
             await self._on_usage(record)
         except Exception as error:
             # An answer is worth more than its record.
-            log.error("a usage record could not be kept: %s", type(error).__name__)
+            log.error("usage record not kept", error=type(error).__name__)
 
     async def _report(self, call: GatewayCall, refused: Refused) -> None:
         refusal = Refusal(

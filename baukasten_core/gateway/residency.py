@@ -8,13 +8,14 @@ LLM and embedding calls, reranking, speech, mail, blob stores and fetching an ad
 from __future__ import annotations
 
 import ipaddress
-import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 from uuid import UUID
+
+import structlog
 
 from baukasten_core.errors import ResidencyViolation
 
@@ -27,7 +28,7 @@ AUTHORITY = re.compile(r"([0-9.]+|[A-Za-z]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 Kind = Literal["llm", "embedding", "reranking", "speech", "mail", "blobs", "fetch"]
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger("baukasten.gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +147,11 @@ async def require_allowed(
 
 async def report(refusal: Refusal, on_refused: OnRefused | None) -> None:
     """Have a refusal written down; that this fails must not let the data out."""
-    log.warning(
-        "residency refused",
-        extra={"kind": refusal.destination.kind, "region": refusal.destination.region},
-    )
+    destination = refusal.destination
+    log.warning("residency refused", kind=destination.kind, region=destination.region)
     if on_refused is None:
         return
     try:
         await on_refused(refusal)
-    except Exception:
-        log.exception("the audit entry of a residency refusal could not be written")
+    except Exception as error:
+        log.error("audit entry of a refusal not written", error=type(error).__name__)
