@@ -26,20 +26,23 @@ from baukasten_core.db.roles import Roles
 from baukasten_core.db.session import Database, refuse_unsafe_role
 from baukasten_core.db.state import plugin_states, what_is_missing
 from baukasten_core.db.urls import app_url
+from baukasten_core.documents.search import Searcher
 from baukasten_core.errors import PluginQuarantined, SettingsError, StartupRefused
+from baukasten_core.gateway.checks import chain_check
+from baukasten_core.gateway.gateway import Gateway
+from baukasten_core.gateway.instances import build_instances
 from baukasten_core.http import projects_routes, system_routes
 from baukasten_core.http.errors import install_error_handlers
 from baukasten_core.http.middleware import BodyLimit, RequestContext
 from baukasten_core.http.openapi import document_problems
 from baukasten_core.http.pages import mount_pages
+from baukasten_core.jobs import Jobs
 from baukasten_core.logs import configure_logs
 from baukasten_core.plugins import PluginHost
 from baukasten_core.services import Services
 from baukasten_core.settings import Settings
 
 T = TypeVar("T")
-
-LATER: Any = None  # stands for a room that is not there yet
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROUTERS = (system_routes.router, projects_routes.router)
@@ -207,13 +210,16 @@ def build_services(
     """Every service, from what the plugins registered and the settings name."""
     storage = settings.storage
     blob_options = {"url": str(settings.home / "blobs"), **storage.blob_options}
+    embedder = embedder or build_embedder(settings, host)
+    gateway = gateway or build_gateway(settings, host)
+    vectors = build("storage.vectors", storage.vectors, host.vector_stores(), {})
     return Services(
         settings=settings,
         host=host,
         database=database,
-        embedder=embedder or build_embedder(settings, host),
-        gateway=gateway or LATER,
-        vectors=build("storage.vectors", storage.vectors, host.vector_stores(), {}),
+        embedder=embedder,
+        gateway=gateway,
+        vectors=vectors,
         blobs=build("storage.blobs", storage.blobs, host.blob_stores(), blob_options),
         mailer=build(
             "mail.provider", settings.mail.provider, host.mailers(), settings.mail.options
@@ -223,8 +229,13 @@ def build_services(
             for name in settings.auth.providers
         ),
         tokens=access_tokens(settings),
-        jobs=LATER,
-        searcher=LATER,
+        jobs=Jobs(),
+        searcher=Searcher(database, embedder, vectors),
+        checks={
+            "provider:llm": chain_check(
+                gateway, settings.llm.chain, frozenset(settings.privacy.residency)
+            )
+        },
     )
 
 
@@ -238,6 +249,13 @@ def build_embedder(settings: Settings, host: PluginHost) -> EmbeddingProvider:
     embedding = settings.embedding
     return build(
         "embedding.provider", embedding.provider, host.embedding_providers(), embedding.options
+    )
+
+
+def build_gateway(settings: Settings, host: PluginHost) -> LLMGateway:
+    """The LLM gateway that the settings describe, in this process."""
+    return Gateway(
+        build_instances(host.llm_providers(), settings.llm.instances), settings.llm.chain
     )
 
 
@@ -259,8 +277,6 @@ def build(
     Raises `SettingsError` naming the setting for an unknown name or options that do not fit.
     """
     provider = providers.get(name)
-    if not providers:
-        return LATER  # type: ignore[no-any-return]
     if provider is None:
         known = ", ".join(sorted(providers)) or "none"
         raise SettingsError(f"setting `{setting}`: unknown provider `{name}`; installed: {known}")
