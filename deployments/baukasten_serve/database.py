@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,7 +38,10 @@ def open_database(settings: Settings) -> Database:
 
     password = settings.database.embedded_password
     assert password is not None  # load_settings fills it in
-    server = start_embedded(settings.home / "postgres", password.get_secret_value())
+    with warnings.catch_warnings():
+        # Its library warns that there is no XDG_RUNTIME_DIR; nothing here uses it.
+        warnings.simplefilter("ignore", UserWarning)
+        server = start_embedded(settings.home / "postgres", password.get_secret_value())
     place = settings.database.model_copy(update={"url": SecretStr(server.url)})
     return Database(settings.model_copy(update={"database": place}), server)
 

@@ -41,7 +41,7 @@ def main() -> None:
         config = read_config(Path(order["config"]))
         check_schema(config)
         document = _on_this_machine(config.document, order)
-        _start(order, say)
+        _start(order, document["http_options"], say)
         _next_order()
         _deploy(document, say)
     except BaukastenError as error:
@@ -60,7 +60,7 @@ def _next_order() -> dict[str, Any]:
     return order
 
 
-def _start(order: Mapping[str, Any], say: Any) -> None:
+def _start(order: Mapping[str, Any], http_options: Mapping[str, Any], say: Any) -> None:
     # Imported now: Ray reads its environment when it is imported.
     import ray
     from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled
@@ -88,18 +88,15 @@ def _start(order: Mapping[str, Any], say: Any) -> None:
     ray.init(address=node.gcs_address, namespace="serve", log_to_driver=False)
     from ray import serve
 
-    serve.start(http_options=_http_options(order), proxy_location="HeadOnly")
+    serve.start(http_options=dict(http_options), proxy_location="HeadOnly")
     say("serve")
 
 
-def _http_options(order: Mapping[str, Any]) -> dict[str, Any]:
+def _on_this_machine(document: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, Any]:
     # Loopback also where the HTTP port is open to others: replicas listen where this says, and
     # only HAProxy's own bind is moved (`haproxy.rewrite`).
-    return {"host": "127.0.0.1", "port": order["port"]}
-
-
-def _on_this_machine(document: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, Any]:
-    options = {**document.get("http_options", {}), **_http_options(order)}
+    address = {"host": "127.0.0.1", "port": order["port"]}
+    options = {**document.get("http_options", {}), **address}
     return {**document, "http_options": options, "proxy_location": "HeadOnly"}
 
 

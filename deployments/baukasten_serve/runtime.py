@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import stat
 import tempfile
 from dataclasses import asdict, dataclass, field
@@ -100,6 +101,18 @@ def runtime_dir(home: Path) -> Path:
         raise StartupRefused(f"{path} belongs to somebody else; remove it and start again")
     path.chmod(0o700)
     return path
+
+
+def fresh_ray_folder(folder: Path) -> Path:
+    """An empty folder for Ray's session in the runtime folder; the last run's logs are kept."""
+    current, last = folder / "ray", folder / "ray.last"
+    if current.exists():
+        shutil.rmtree(last, ignore_errors=True)
+        current.rename(last)
+    for leftover in folder.glob("*/haproxy.cfg"):
+        shutil.rmtree(leftover.parent, ignore_errors=True)
+    current.mkdir(mode=0o700)
+    return current
 
 
 def ensure_token(path: Path) -> Path:

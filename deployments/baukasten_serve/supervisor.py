@@ -26,7 +26,7 @@ from baukasten_serve.config import ServeConfig
 from baukasten_serve.database import Database, migrate_database, open_database
 from baukasten_serve.environment import choose_ports, inherited, local_environment
 from baukasten_serve.ports import require_free
-from baukasten_serve.runtime import Home, Record, runtime_dir
+from baukasten_serve.runtime import Home, Record, fresh_ray_folder, runtime_dir
 
 Say = Callable[[str], None]
 
@@ -116,7 +116,7 @@ class Supervisor:
             "config": str(self._config.path.resolve()),
             "port": settings.server.port,
             "agent_port": ports.agent,
-            "ray_folder": str(runtime_dir(settings.home) / "ray"),
+            "ray_folder": str(fresh_ray_folder(runtime_dir(settings.home))),
         }
 
     def _order(self, order: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -53,6 +54,7 @@ class Platform:
                 yield platform
             finally:
                 platform.kill()
+                shutil.rmtree(runtime_dir(platform.home), ignore_errors=True)
 
     def __post_init__(self) -> None:
         self._lines: list[str] = []

@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 
 LOG_FORMAT = (
     '"%ci [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %HM %HP"'
@@ -52,7 +53,8 @@ class Options:
     """What the platform wants of HAProxy.
 
     Attributes:
-        folder: an owner-only folder, where statistics and metrics get their sockets.
+        folder: an owner-only folder with the pages of `error_pages`, where statistics and metrics
+            get their sockets.
         bind: the address of the HTTP port; None keeps what Ray wrote.
     """
 
@@ -125,7 +127,7 @@ def _defaults(body: list[str], options: Options) -> Iterator[str]:
     yield f"    retry-on {RETRY_ON}"
     yield "    timeout http-request 30s"
     for status in PROBLEMS:
-        yield f"    http-error status {status} {problem(status)}"
+        yield f"    errorfile {status} {options.folder}/{status}.http"
 
 
 def _prometheus(body: list[str], options: Options) -> Iterator[str]:
@@ -172,11 +174,19 @@ def _request_rules() -> Iterator[str]:
     yield "    acl may_be_repeated method GET HEAD OPTIONS"
     yield f"    acl may_be_repeated path {paths}"
     yield "    http-request disable-l7-retry if !may_be_repeated"
+    # Serve adds an id of its own after the one that our logs and problem documents have.
+    yield (
+        "    http-response set-header X-Request-ID %[res.hdr(X-Request-ID,1)]"
+        " if { res.hdr_cnt(X-Request-ID) gt 1 }"
+    )
 
 
 def _default_backend(body: list[str], options: Options) -> Iterator[str]:
     # The application `api` has the prefix `/`: nothing comes here but before it is up.
-    yield f"    http-request return status 503 {problem(503, STARTING)}"
+    yield (
+        f"    http-request return status 503 content-type application/problem+json"
+        f" string '{problem(503, STARTING)}' hdr Retry-After {RETRY_AFTER[503]}"
+    )
 
 
 def _address(address: str) -> str:
@@ -184,7 +194,7 @@ def _address(address: str) -> str:
 
 
 def problem(status: int, detail: str | None = None) -> str:
-    """The arguments of `http-error` or `http-request return` for a problem+json answer."""
+    """A problem document as JSON without apostrophes, which HAProxy would read as quotes."""
     kind, title, sentence = PROBLEMS[status]
     document = {
         "type": f"/problems/{kind}",
@@ -192,11 +202,30 @@ def problem(status: int, detail: str | None = None) -> str:
         "status": status,
         "detail": detail or sentence,
     }
-    body = json.dumps(document).replace("'", "\\u0027")
-    header = f" hdr Retry-After {RETRY_AFTER[status]}" if status in RETRY_AFTER else ""
-    return (
-        f"content-type application/problem+json string '{body}'{header} hdr Cache-Control no-store"
-    )
+    return json.dumps(document).replace("'", "\\u0027")
+
+
+def error_pages() -> dict[str, str]:
+    """Whole responses by file name, for `errorfile`.
+
+    HAProxy's newer `http-error` is not used for requests it can't even parse.
+    """
+    return {f"{status}.http": _response(status) for status in PROBLEMS}
+
+
+def _response(status: int) -> str:
+    body = problem(status)
+    headers = {
+        "Content-Type": "application/problem+json",
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "Connection": "close",
+    }
+    if status in RETRY_AFTER:
+        headers["Retry-After"] = str(RETRY_AFTER[status])
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", body])
 
 
 def _refuse_open_binds(lines: list[str], options: Options) -> None:

@@ -12,7 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from baukasten_serve.haproxy.rewrite import Options, UnexpectedConfig, rewrite
+from baukasten_serve.haproxy.rewrite import Options, UnexpectedConfig, error_pages, rewrite
 
 BIND = "_BAUKASTEN_HTTP_BIND"
 """Environment variable: the address of the HTTP port, where it is not Ray's own choice."""
@@ -37,6 +37,8 @@ def _make_safe(path: Path) -> None:
     path.parent.chmod(0o700)
     options = Options(folder=str(path.parent), bind=os.environ.get(BIND) or None)
     safe = rewrite(path.read_text(), options)
+    for name, page in error_pages().items():
+        (path.parent / name).write_text(page, newline="")
     scratch = path.with_suffix(".new")
     scratch.write_text(safe)
     scratch.chmod(0o600)
