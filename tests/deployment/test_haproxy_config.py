@@ -44,6 +44,8 @@ class Replica:
                 if "/-/healthz" in line:
                     self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
                     return
+                length = [h for h in headers if h.lower().startswith("content-length:")]
+                self.rfile.read(int(length[0].split(":")[1]) if length else 0)
                 replica.seen.append(line.strip() + "".join(f"\n{header}" for header in headers))
                 if replica.status is not None:
                     answer = f"HTTP/1.1 {replica.status} X\r\nX-Request-ID: ours\r\n"
@@ -157,7 +159,7 @@ def test_what_may_be_repeated_goes_to_another_replica(folder: Path) -> None:
         Replica(200).running() as good,
         haproxy(folder, [broken, good]) as client,
     ):
-        for _ in range(4):
+        for _ in range(2):
             assert client.get("/projects").status_code == 200
             assert client.post("/v1/embeddings", json={}).status_code == 200
     assert broken.seen  # or nothing had to be repeated

@@ -57,7 +57,7 @@ def test_sockets_token_and_secrets_are_the_owners_alone(platform: Platform) -> N
 RUN_CODE = """
 import ray, sys
 ray.init(address=sys.argv[1], log_to_driver=False)
-print(ray.get(ray.remote(lambda: "I ran code").remote()))
+print(ray.get(ray.remote(lambda: "I ran code").options(num_cpus=0).remote()))
 """
 
 

@@ -173,6 +173,9 @@ def _request_rules() -> Iterator[str]:
     yield "    http-request set-header X-Forwarded-For %[src] if !says_for_whom"
     yield "    acl may_be_repeated method GET HEAD OPTIONS"
     yield f"    acl may_be_repeated path {paths}"
+    # Only what HAProxy still holds can be sent again: a body has to be there first, as far as it
+    # fits into a buffer.
+    yield f"    http-request wait-for-body time 10s if METH_POST {{ path {paths} }}"
     yield "    http-request disable-l7-retry if !may_be_repeated"
     # Serve adds an id of its own after the one that our logs and problem documents have.
     yield (
