@@ -212,7 +212,12 @@ def build_services(
     blob_options = {"url": str(settings.home / "blobs"), **storage.blob_options}
     embedder = embedder or build_embedder(settings, host)
     gateway = gateway or build_gateway(settings, host)
-    vectors = build("storage.vectors", storage.vectors, host.vector_stores(), {})
+    vectors = build(
+        "storage.vectors",
+        storage.vectors,
+        host.vector_stores(),
+        {"exact_below": settings.retrieval.exact_below},
+    )
     return Services(
         settings=settings,
         host=host,

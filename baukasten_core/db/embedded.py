@@ -105,11 +105,9 @@ def _start(server: EmbeddedPostgres, options: str) -> None:
             *("pg_ctl", "-w", "-t", "30", "-l", log, "-D", server.data, "-o", arguments, "start"),
             user=server.user,
         )
-    except subprocess.CalledProcessError as error:
-        tail = "\n".join(log.read_text().splitlines()[-5:]) if log.exists() else error.stderr
-        raise StartupRefused(
-            f"the embedded PostgreSQL in {server.data} did not start: {tail}"
-        ) from None
+    except StartupRefused as error:
+        tail = "\n".join(log.read_text().splitlines()[-5:]) if log.exists() else ""
+        raise StartupRefused(f"{error.detail}\n{tail}".strip()) from None
 
 
 def _is_running(server: EmbeddedPostgres) -> bool:
@@ -196,4 +194,5 @@ def _run(program: str, *arguments: str | Path, user: str | None) -> None:
         )
         if done.returncode:
             output.seek(0)
-            raise subprocess.CalledProcessError(done.returncode, command, stderr=output.read())
+            said = output.read().strip()
+            raise StartupRefused(f"the embedded PostgreSQL: `{program}` failed: {said}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from baukasten_core.contracts.embedding import EmbeddingProvider
     from baukasten_core.contracts.llm import LLMProvider
     from baukasten_core.contracts.mail import Mailer
-    from baukasten_core.contracts.storage import BlobStore
+    from baukasten_core.contracts.storage import BlobStore, VectorStore
 
 
 @hookimpl
@@ -53,6 +53,20 @@ def register_embedding_providers() -> Sequence[Provider[EmbeddingProvider]]:
             config=openai_compatible.OpenAICompatibleEmbeddingConfig,
             summary="servers that speak OpenAI's /v1/embeddings",
         ),
+    ]
+
+
+@hookimpl
+def register_vector_stores() -> Sequence[Provider[VectorStore]]:
+    from baukasten_core.providers.storage import pgvector_store
+
+    return [
+        Provider(
+            "pgvector",
+            build=pgvector_store.PgVectorStore,
+            config=pgvector_store.PgVectorConfig,
+            summary="vectors in the platform's own PostgreSQL; the default",
+        )
     ]
 
 

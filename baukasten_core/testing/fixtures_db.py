@@ -9,6 +9,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 import psycopg
@@ -73,11 +75,14 @@ class DatabaseUrls:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres() -> Iterator[EmbeddedPostgres]:
     """A real PostgreSQL server for the whole test run."""
-    server = start_embedded(tmp_path_factory.mktemp("pg"), PASSWORD, options=FAST)
-    yield server
-    server.stop()
+    # Not below pytest's own folder: each run of pytest closes that to everybody else, and as
+    # root the server runs as another user.
+    with TemporaryDirectory(prefix="baukasten-pg-") as folder:
+        server = start_embedded(Path(folder), PASSWORD, options=FAST)
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="session")
