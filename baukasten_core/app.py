@@ -31,7 +31,15 @@ from baukasten_core.errors import PluginQuarantined, SettingsError, StartupRefus
 from baukasten_core.gateway.checks import chain_check
 from baukasten_core.gateway.gateway import Gateway
 from baukasten_core.gateway.instances import build_instances
-from baukasten_core.http import projects_routes, system_routes
+from baukasten_core.http import (
+    admin_routes,
+    auth_routes,
+    projects_routes,
+    sessions_routes,
+    system_routes,
+    tenants_routes,
+    users_routes,
+)
 from baukasten_core.http.errors import install_error_handlers
 from baukasten_core.http.middleware import BodyLimit, RequestContext
 from baukasten_core.http.openapi import document_problems
@@ -45,7 +53,15 @@ from baukasten_core.settings import Settings
 T = TypeVar("T")
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-ROUTERS = (system_routes.router, projects_routes.router)
+ROUTERS = (
+    system_routes.router,
+    auth_routes.router,
+    sessions_routes.router,
+    users_routes.router,
+    tenants_routes.router,
+    projects_routes.router,
+    admin_routes.router,
+)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from baukasten_core.errors import BadRequest, Conflict, Forbidden, NotFound
 
 TAKE = text("SELECT * FROM core.take_invitation(:hash)")
 IS_MEMBER = text("SELECT 1 FROM core.members_of(:tenant) WHERE email = :email")
+IS_PERSONAL = text("SELECT personal_of IS NOT NULL FROM core.tenants WHERE id = :tenant")
 
 LIFETIME = timedelta(days=7)
 MOST_IN_AN_HOUR = 50
@@ -38,10 +39,14 @@ async def create_invitation(
 
     Raises:
         Forbidden: members invite nobody, admins invite no owners.
-        Conflict: the address belongs to a member already.
+        Conflict: the address belongs to a member already, or the tenant is a personal one.
         TooManyRequests: too many invitations within the hour.
     """
     _require_role(principal, role)
+    if await session.scalar(IS_PERSONAL, {"tenant": principal.tenant_id}):
+        raise Conflict(
+            "A personal tenant has one member.", hint="POST /tenants makes one to share."
+        )
     values = {"tenant": principal.tenant_id, "email": email}
     if await session.scalar(IS_MEMBER, values) is not None:
         raise Conflict("This address belongs to a member already.")

@@ -62,6 +62,7 @@ async def get_tenant(session: AsyncSession, user_id: UUID, tenant_id: UUID) -> T
         select(Tenant, Membership.role)
         .join(Membership, Membership.tenant_id == Tenant.id)
         .where(Tenant.id == tenant_id, Membership.user_id == user_id)
+        .execution_options(populate_existing=True)
     )
     row = (await session.execute(query)).one_or_none()
     if row is None:

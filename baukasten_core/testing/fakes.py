@@ -20,10 +20,12 @@ from baukasten_core.contracts.llm import (
     TextDelta,
     Usage,
 )
+from baukasten_core.contracts.mail import Mail
 from baukasten_core.contracts.storage import check_key, check_prefix
-from baukasten_core.errors import ModelNotFound, NotFound
+from baukasten_core.errors import ModelNotFound, NotFound, ProviderUnavailable
 
 WORD = re.compile(r"\w+")
+LINK_TOKEN = re.compile(r"#token=([\w-]+)")
 
 
 class FakeEmbedder:
@@ -53,6 +55,33 @@ class FakeEmbedder:
     def _place(self, word: str) -> int:
         code = zlib.crc32(word.encode("utf-8", "replace"))
         return 1 + code % (self.space.dimensions - 1)
+
+
+class MemoryMailer:
+    """Keeps mails instead of sending them; `fail` makes it refuse, as a server would."""
+
+    name = "memory"
+    server: str | None = None
+    region: str | None = None
+
+    def __init__(self) -> None:
+        self.sent: list[Mail] = []
+        self.fail = False
+
+    async def send(self, mail: Mail) -> None:
+        if self.fail:
+            raise ProviderUnavailable("The mail server does not answer.")
+        self.sent.append(mail)
+
+    def last(self, to: str) -> Mail:
+        """The last mail to an address."""
+        return [mail for mail in self.sent if mail.to == to][-1]
+
+    def token(self, to: str) -> str:
+        """The token in the link of the last mail to an address."""
+        found = LINK_TOKEN.search(self.last(to).text)
+        assert found, "the mail has no link"
+        return found[1]
 
 
 class MemoryBlobStore:

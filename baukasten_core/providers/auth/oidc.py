@@ -151,12 +151,11 @@ class OidcProvider:
     ) -> Mapping[str, Any]:
         """Who it is: the ID token says so itself, or the userinfo endpoint does."""
         if "email" in claims or "userinfo_endpoint" not in metadata:
-            return claims
+            return dict(claims)
         response = await client.get(metadata["userinfo_endpoint"])
         response.raise_for_status()
         person: dict[str, Any] = response.json()
-        same: Mapping[str, Any] = person if person.get("sub") == claims["sub"] else claims
-        return same
+        return person if person.get("sub") == claims["sub"] else dict(claims)
 
     async def _discover(self, site: str, *, anew: bool = False) -> _Discovered:
         if site not in self._sites:

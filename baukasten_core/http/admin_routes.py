@@ -1,0 +1,90 @@
+"""`/admin`: the platform's accounts and figures, for admins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+
+from baukasten_core.accounts import admin
+from baukasten_core.accounts.models import User
+from baukasten_core.health import check_health
+from baukasten_core.http import users_routes
+from baukasten_core.http.account_models import UserChange, UserOut
+from baukasten_core.http.dependencies import (
+    Admin,
+    CurrentKit,
+    PageCursor,
+    PageLimit,
+    ServicesDep,
+    Session,
+)
+from baukasten_core.http.errors import problem_responses
+from baukasten_core.http.paging import paged
+
+router = APIRouter(prefix="/admin", tags=["admin"], responses=problem_responses(401, 403, 503))
+
+Search = Annotated[
+    str | None, Query(max_length=254, pattern=r"^[^\x00]*$", description="Part of an address.")
+]
+
+
+class StatsOut(BaseModel):
+    """Figures of the whole platform."""
+
+    total_users: int
+    admin_users: int
+    regular_users: int
+    total_projects: int
+    total_documents: int
+    total_chats: int
+    system_health: str
+
+
+@router.get("/stats", response_model=StatsOut)
+async def get_stats(caller: Admin, session: Session, services: ServicesDep) -> StatsOut:
+    stats = await admin.stats(session)
+    health = await check_health(services)
+    return StatsOut(
+        total_users=stats.total_users,
+        admin_users=stats.admin_users,
+        regular_users=stats.total_users - stats.admin_users,
+        total_projects=stats.total_projects,
+        total_documents=stats.total_documents,
+        total_chats=stats.total_chats,
+        system_health=health.status,
+    )
+
+
+@router.get("/users", response_model=list[UserOut], responses=problem_responses(400))
+async def list_users(
+    request: Request,
+    response: Response,
+    caller: Admin,
+    session: Session,
+    search: Search = None,
+    limit: PageLimit = 50,
+    after: PageCursor = None,
+) -> Sequence[User]:
+    before = (after.time, after.id) if after else None
+    rows = await admin.list_users(session, search=search, before=before, limit=limit + 1)
+    return paged(request, response, rows, limit)
+
+
+@router.get("/users/{user_id}", response_model=UserOut, responses=problem_responses(404))
+async def get_user(user_id: UUID, caller: Admin, session: Session) -> User:
+    return await admin.get_user(session, user_id)
+
+
+@router.patch("/users/{user_id}", response_model=UserOut, responses=problem_responses(400, 404))
+async def change_user(user_id: UUID, body: UserChange, kit: CurrentKit) -> User:
+    """Promote, demote, deactivate; the last admin stays one."""
+    return await users_routes.update_user(kit, user_id, body)
+
+
+@router.delete("/users/{user_id}", status_code=204, responses=problem_responses(400, 404))
+async def delete_user(user_id: UUID, caller: Admin, session: Session) -> None:
+    await users_routes.delete_user(user_id, caller, session)

@@ -1,0 +1,204 @@
+"""`/auth`: sign-up, sign-in, sign-out, and mailed links."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Form, Header, Request, Response
+
+from baukasten_core.accounts import sessions, users
+from baukasten_core.accounts.api_keys import delete_api_keys
+from baukasten_core.accounts.identities import user_of
+from baukasten_core.accounts.mail_tokens import Purpose, delete_mail_tokens, take_mail_token
+from baukasten_core.accounts.mails import MailRoom, mail_link
+from baukasten_core.accounts.models import User
+from baukasten_core.accounts.passwords import hash_password
+from baukasten_core.accounts.sign_in import sign_in
+from baukasten_core.accounts.throttle import SignInAttempt, end_sign_in
+from baukasten_core.contracts.auth import ExternalIdentity, PasswordCredentials, Scope
+from baukasten_core.db.session import enter_scope
+from baukasten_core.errors import BadRequest, Forbidden, Unauthorized
+from baukasten_core.http.account_models import (
+    EmailIn,
+    RefreshIn,
+    RegisterIn,
+    ResetIn,
+    TokenIn,
+    TokenOut,
+    UserOut,
+)
+from baukasten_core.http.addresses import client_address
+from baukasten_core.http.dependencies import Caller, ServicesDep, Session
+from baukasten_core.http.errors import problem_responses
+from baukasten_core.render.messages import preferred_language
+from baukasten_core.services import Services
+
+router = APIRouter(prefix="/auth", tags=["auth"], responses=problem_responses(503))
+
+AcceptLanguage = Annotated[str | None, Header(description="The language of mails: de, en or es.")]
+
+
+@router.post(
+    "/register", status_code=201, response_model=UserOut, responses=problem_responses(400, 403)
+)
+async def register(
+    body: RegisterIn,
+    services: ServicesDep,
+    tasks: BackgroundTasks,
+    accept_language: AcceptLanguage = None,
+) -> User:
+    """Make an account with a personal tenant; a link to verify the address is mailed."""
+    if not services.settings.auth.registration:
+        raise Forbidden("Registration is closed; ask an admin for an account.")
+    stored = await hash_password(body.password)
+    async with services.database.transaction() as session:
+        made = await users.create_user(
+            session,
+            body.email,
+            stored,
+            residency=services.settings.privacy.residency,
+            language=preferred_language(accept_language),
+        )
+        await enter_scope(session, Scope(made.user_id))
+        user = await users.get_user(session, made.user_id)
+    mail_later(tasks, services, body.email, "verify")
+    return user
+
+
+@router.post("/login", response_model=TokenOut, responses=problem_responses(400, 403, 429))
+async def login(
+    request: Request,
+    response: Response,
+    services: ServicesDep,
+    username: Annotated[str, Form()],
+    password: Annotated[str, Form()],
+) -> TokenOut:
+    """Sign in with address and password."""
+    auth = services.settings.auth
+    credentials = PasswordCredentials(
+        users.possible_email(username) or username[:254].lower(), password
+    )
+    identity = await sign_in(
+        services.database,
+        services.auth,
+        credentials,
+        client_address(request),
+        limit=auth.attempts,
+        window=timedelta(minutes=auth.attempt_window_minutes),
+    )
+    if identity is None:
+        raise BadRequest("LOGIN_BAD_CREDENTIALS", hint="The address or the password is not right.")
+    if isinstance(identity, ExternalIdentity):
+        user_id = await user_of(
+            services.database,
+            identity,
+            registration=auth.registration,
+            residency=services.settings.privacy.residency,
+            language=preferred_language(request.headers.get("accept-language")),
+        )
+    else:
+        user_id = identity.user_id
+    async with services.database.transaction(Scope(user_id)) as session:
+        started = await sessions.start_session(
+            session,
+            user_id,
+            lifetime=timedelta(days=auth.refresh_days),
+            user_agent=request.headers.get("user-agent", ""),
+        )
+    return _tokens(response, services, started)
+
+
+@router.post("/refresh", response_model=TokenOut, responses=problem_responses(401))
+async def refresh(body: RefreshIn, response: Response, services: ServicesDep) -> TokenOut:
+    """The next pair of tokens; the old refresh token dies, and shown again ends its session."""
+    lifetime = timedelta(days=services.settings.auth.refresh_days)
+    async with services.database.transaction() as session:
+        rotated = await sessions.rotate_session(session, body.refresh_token, lifetime=lifetime)
+    if rotated is None:
+        raise Unauthorized("This refresh token is not good any more.", hint="Sign in again.")
+    return _tokens(response, services, rotated)
+
+
+@router.post("/logout", status_code=204, responses=problem_responses(401, 403))
+async def logout(caller: Caller, session: Session) -> None:
+    """End this session: its tokens stop working at once, on every replica."""
+    if caller.session_id is not None:
+        await sessions.end_session(session, caller.session_id)
+
+
+@router.get("/me", response_model=UserOut, responses=problem_responses(401, 403))
+async def me(caller: Caller, session: Session) -> User:
+    """Who I am."""
+    return await users.get_user(session, caller.user_id)
+
+
+@router.post("/forgot-password", status_code=202)
+async def forgot_password(body: EmailIn, services: ServicesDep, tasks: BackgroundTasks) -> None:
+    """Mail a link that sets a new password, if there is such an account."""
+    mail_later(tasks, services, body.email, "reset")
+
+
+@router.post("/request-verify-token", status_code=202)
+async def request_verify_token(
+    body: EmailIn, services: ServicesDep, tasks: BackgroundTasks
+) -> None:
+    """Mail a link that verifies the address, if there is such an account."""
+    mail_later(tasks, services, body.email, "verify")
+
+
+@router.post("/reset-password", responses=problem_responses(400))
+async def reset_password(body: ResetIn, request: Request, services: ServicesDep) -> None:
+    """Set a new password with a mailed token. Ends every session; where the address was never
+    verified, somebody else may have made the account, so its API keys end as well."""
+    stored = await hash_password(body.password)
+    async with services.database.transaction() as session:
+        taken = await take_mail_token(session, body.token, "reset")
+        if taken is None:
+            raise _bad_token("RESET_PASSWORD_BAD_TOKEN")
+        await enter_scope(session, Scope(taken.user_id))
+        await users.update_profile(session, taken.user_id, password_hash=stored)
+        await sessions.end_sessions(session, taken.user_id)
+        await delete_mail_tokens(session, taken.user_id)
+        if not taken.was_verified:
+            await delete_api_keys(session, taken.user_id)
+        email = (await users.get_user(session, taken.user_id)).email
+        await end_sign_in(session, SignInAttempt(email, client_address(request)))
+
+
+@router.post("/verify", response_model=UserOut, responses=problem_responses(400))
+async def verify(body: TokenIn, services: ServicesDep) -> User:
+    """Verify the address with a mailed token."""
+    async with services.database.transaction() as session:
+        taken = await take_mail_token(session, body.token, "verify")
+        if taken is None:
+            raise _bad_token("VERIFY_USER_BAD_TOKEN")
+        if taken.was_verified:
+            raise BadRequest("VERIFY_USER_ALREADY_VERIFIED", hint="There is nothing left to do.")
+        await enter_scope(session, Scope(taken.user_id))
+        return await users.get_user(session, taken.user_id)
+
+
+def mail_later(tasks: BackgroundTasks, services: Services, email: str, purpose: Purpose) -> None:
+    """Mail a link after the answer is out, so that it tells nothing about the account."""
+    lifetime = timedelta(minutes=services.settings.auth.mail_token_minutes)
+    tasks.add_task(
+        mail_link, services.database, mail_room(services), email, purpose, lifetime=lifetime
+    )
+
+
+def mail_room(services: Services) -> MailRoom:
+    return MailRoom(services.mailer, services.settings.public_url, services.settings.title)
+
+
+def _tokens(response: Response, services: Services, rotated: sessions.Rotated) -> TokenOut:
+    response.headers["Cache-Control"] = "no-store"
+    return TokenOut(
+        access_token=services.tokens.issue(rotated.session_id, rotated.user_id),
+        refresh_token=rotated.refresh_token,
+        expires_in=services.tokens.lifetime,
+    )
+
+
+def _bad_token(literal: str) -> BadRequest:
+    return BadRequest(literal, hint="The link was used or is too old: ask for another.")

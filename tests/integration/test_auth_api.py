@@ -1,0 +1,555 @@
+"""Every row of the contract's Auth and Users tables, over HTTP, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+from fastapi import FastAPI
+
+from baukasten_core.testing.fakes import MemoryMailer
+from baukasten_core.testing.fixtures_app import SignedIn
+from baukasten_core.testing.fixtures_db import DatabaseUrls
+
+PASSWORD = "a password of a test"
+USER_FIELDS = {
+    *("id", "email", "is_active", "is_superuser", "is_verified", "is_admin", "created_at")
+}
+
+
+@pytest.fixture(scope="module")
+def outbox(app: FastAPI) -> MemoryMailer:
+    mailer = MemoryMailer()
+    app.state.services = dataclasses.replace(app.state.services, mailer=mailer)
+    return mailer
+
+
+class Person:
+    """Somebody at a client of their own, with an address of their own on the network."""
+
+    def __init__(self, client: httpx.AsyncClient, email: str | None = None) -> None:
+        self.client = client
+        self.email = email or f"{uuid4().hex}@example.test"
+        self.address = ".".join(str(part) for part in uuid4().bytes[:4])
+        self.tokens: dict[str, Any] = {}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens['access_token']}"}
+
+    async def register(self, **extra: Any) -> httpx.Response:
+        headers = extra.pop("headers", {})
+        body = {"email": self.email, "password": PASSWORD, **extra}
+        return await self.client.post("/auth/register", json=body, headers=headers)
+
+    async def login(self, password: str = PASSWORD, username: str | None = None) -> httpx.Response:
+        response = await self.client.post(
+            "/auth/login",
+            data={"username": username or self.email, "password": password},
+            headers={"X-Forwarded-For": self.address},
+        )
+        if response.status_code == 200:
+            self.tokens = response.json()
+        return response
+
+    async def get(self, url: str) -> httpx.Response:
+        return await self.client.get(url, headers=self.headers)
+
+    async def post(self, url: str, body: Any = None) -> httpx.Response:
+        return await self.client.post(url, json=body, headers=self.headers)
+
+
+@pytest.fixture
+async def person(client: httpx.AsyncClient, outbox: MemoryMailer) -> Person:
+    """Somebody who has signed up and in."""
+    someone = Person(client)
+    assert (await someone.register()).status_code == 201
+    assert (await someone.login()).status_code == 200
+    return someone
+
+
+def is_problem(response: httpx.Response, status: int, detail: str) -> None:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["detail"] == detail
+
+
+# --- register -----------------------------------------------------------------------------
+
+
+async def test_registering_answers_the_user_with_exactly_its_fields(
+    client: httpx.AsyncClient, outbox: MemoryMailer
+) -> None:
+    someone = Person(client)
+    response = await someone.register()
+    assert response.status_code == 201
+    body = response.json()
+    assert body.keys() == USER_FIELDS
+    assert body["email"] == someone.email
+    assert body["is_active"] is True
+    assert datetime.fromisoformat(body["created_at"]).utcoffset() is not None
+    UUID(body["id"])
+
+
+async def test_nobody_makes_themselves_an_admin_at_sign_up(
+    client: httpx.AsyncClient, outbox: MemoryMailer
+) -> None:
+    flags = {"is_superuser": True, "is_admin": True, "is_verified": True, "is_active": False}
+    body = (await Person(client).register(**flags)).json()
+    assert (body["is_superuser"], body["is_admin"], body["is_verified"]) == (False,) * 3
+    assert body["is_active"] is True
+
+
+async def test_an_address_registers_once_in_whatever_case(person: Person) -> None:
+    again = Person(person.client, person.email.upper())
+    is_problem(await again.register(), 400, "REGISTER_USER_ALREADY_EXISTS")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"email": "x@example.test"},
+        {"password": PASSWORD},
+        {"email": "not an address", "password": PASSWORD},
+        {"email": "x\u0000@example.test", "password": PASSWORD},
+        {"email": "x@example.test", "password": "short"},
+        {"email": "x@example.test", "password": "x" * 1025},
+        {"email": "x@example.test", "password": "ü" * 513},
+        {"email": 7, "password": PASSWORD},
+    ],
+)
+async def test_what_cannot_be_registered_is_422_with_a_list(
+    client: httpx.AsyncClient, body: dict[str, Any]
+) -> None:
+    response = await client.post("/auth/register", json=body)
+    assert response.status_code == 422
+    assert response.json()["detail"][0]["msg"]
+    assert PASSWORD not in response.text
+
+
+async def test_lone_surrogates_are_422(client: httpx.AsyncClient) -> None:
+    for email, password in (("x@example.test", r"\ud800 long enough"), (r"\ud800@x.test", "y" * 9)):
+        content = f'{{"email": "{email}", "password": "{password}"}}'
+        headers = {"Content-Type": "application/json"}
+        response = await client.post("/auth/register", content=content, headers=headers)
+        assert response.status_code == 422
+
+
+async def test_a_password_of_1024_bytes_counts_to_its_last_byte(
+    client: httpx.AsyncClient, outbox: MemoryMailer
+) -> None:
+    someone, long = Person(client), "x" * 1024
+    assert (await someone.register(password=long)).status_code == 201
+    is_problem(await someone.login(long[:-1] + "y"), 400, "LOGIN_BAD_CREDENTIALS")
+    assert (await someone.login(long)).status_code == 200
+
+
+# --- login, logout, refresh ---------------------------------------------------------------
+
+
+async def test_a_sign_in_answers_tokens(person: Person) -> None:
+    response = await person.login(username=person.email.upper())
+    assert response.status_code == 200
+    body = response.json()
+    assert body["token_type"] == "bearer"
+    assert body["expires_in"] == 15 * 60
+    assert response.headers["cache-control"] == "no-store"
+    me = await person.get("/auth/me")
+    assert me.status_code == 200
+    assert me.json().keys() == USER_FIELDS
+    assert me.json()["email"] == person.email
+
+
+@pytest.mark.parametrize("username", ["nobody@example.test", "no address", "\x00", "x" * 5000])
+async def test_a_wrong_sign_in_never_says_what_was_wrong(person: Person, username: str) -> None:
+    is_problem(await person.login("wrong password"), 400, "LOGIN_BAD_CREDENTIALS")
+    is_problem(await person.login(username=username), 400, "LOGIN_BAD_CREDENTIALS")
+
+
+async def test_too_many_wrong_sign_ins_are_429_with_retry_after(
+    client: httpx.AsyncClient, outbox: MemoryMailer
+) -> None:
+    owner = Person(client)
+    await owner.register()
+    for _ in range(10):
+        stranger = Person(client, owner.email)
+        is_problem(await stranger.login("wrong password"), 400, "LOGIN_BAD_CREDENTIALS")
+    response = await owner.login()
+    assert response.status_code == 429
+    assert 0 < int(response.headers["retry-after"]) <= 15 * 60
+    # The way that is always open: a reset by mail.
+    await client.post("/auth/forgot-password", json={"email": owner.email})
+    reset = {"token": outbox.token(owner.email), "password": "another password"}
+    headers = {"X-Forwarded-For": owner.address}
+    response = await client.post("/auth/reset-password", json=reset, headers=headers)
+    assert response.status_code == 200
+    assert (await owner.login("another password")).status_code == 200
+
+
+async def test_logout_ends_the_token_at_once(person: Person) -> None:
+    assert (await person.post("/auth/logout")).status_code == 204
+    assert (await person.get("/auth/me")).status_code == 401
+    refresh = {"refresh_token": person.tokens["refresh_token"]}
+    assert (await person.client.post("/auth/refresh", json=refresh)).status_code == 401
+
+
+async def test_a_deactivated_user_is_out_at_once(
+    person: Person, database_urls: DatabaseUrls
+) -> None:
+    with psycopg.connect(database_urls.owner) as connection:
+        query = "UPDATE core.users SET is_active = false WHERE email = %s"
+        connection.execute(query, [person.email])
+    assert (await person.get("/auth/me")).status_code == 401
+    refresh = {"refresh_token": person.tokens["refresh_token"]}
+    assert (await person.client.post("/auth/refresh", json=refresh)).status_code == 401
+    is_problem(await person.login(), 400, "LOGIN_BAD_CREDENTIALS")
+
+
+async def test_a_refresh_token_is_exchanged_for_the_next(person: Person) -> None:
+    first = person.tokens
+    response = await person.client.post(
+        "/auth/refresh", json={"refresh_token": first["refresh_token"]}
+    )
+    assert response.status_code == 200
+    person.tokens = response.json()
+    assert person.tokens.keys() == first.keys()
+    assert person.tokens["refresh_token"] != first["refresh_token"]
+    assert (await person.get("/auth/me")).status_code == 200
+
+
+async def test_a_refresh_token_used_twice_ends_its_whole_session(person: Person) -> None:
+    old = {"refresh_token": person.tokens["refresh_token"]}
+    new = (await person.client.post("/auth/refresh", json=old)).json()
+    assert (await person.client.post("/auth/refresh", json=old)).status_code == 401
+    assert (await person.get("/auth/me")).status_code == 401
+    again = {"refresh_token": new["refresh_token"]}
+    assert (await person.client.post("/auth/refresh", json=again)).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["nonsense", "br_", "br_" + "A" * 88, "br_" + "ü" * 88, "\x00"])
+async def test_a_made_up_refresh_token_is_401(client: httpx.AsyncClient, token: str) -> None:
+    response = await client.post("/auth/refresh", json={"refresh_token": token})
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "nonsense",
+        "a.b.c",
+        "bk_nonsense",
+        # {"alg": "none"} with a session id
+        "eyJhbGciOiJub25lIn0.eyJzaWQiOiI0ZGY0NmI2Mi0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDAiLCJl"
+        "eHAiOjk5OTk5OTk5OTl9.",
+    ],
+)
+async def test_a_forged_token_is_401(client: httpx.AsyncClient, token: str) -> None:
+    response = await client.get("/auth/me", headers={"Authorization": f"Bearer {token}"})
+    is_problem(response, 401, "Unauthorized")
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+# --- mailed links -------------------------------------------------------------------------
+
+
+async def test_a_forgotten_password_is_reset_by_a_link_that_works_once(
+    person: Person, outbox: MemoryMailer
+) -> None:
+    response = await person.client.post("/auth/forgot-password", json={"email": person.email})
+    assert response.status_code == 202
+    body = {"token": outbox.token(person.email), "password": "a new password"}
+    assert (await person.client.post("/auth/reset-password", json=body)).status_code == 200
+    assert (await person.get("/auth/me")).status_code == 401
+    is_problem(await person.login(), 400, "LOGIN_BAD_CREDENTIALS")
+    assert (await person.login("a new password")).status_code == 200
+    again = await person.client.post("/auth/reset-password", json=body)
+    is_problem(again, 400, "RESET_PASSWORD_BAD_TOKEN")
+
+
+async def test_a_reset_that_sets_no_good_password_keeps_the_link(
+    person: Person, outbox: MemoryMailer
+) -> None:
+    await person.client.post("/auth/forgot-password", json={"email": person.email})
+    body = {"token": outbox.token(person.email), "password": "short"}
+    assert (await person.client.post("/auth/reset-password", json=body)).status_code == 422
+    body["password"] = "long enough now"
+    assert (await person.client.post("/auth/reset-password", json=body)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/auth/forgot-password", "/auth/request-verify-token"])
+async def test_an_unknown_address_is_202_too_and_gets_no_mail(
+    client: httpx.AsyncClient, outbox: MemoryMailer, path: str
+) -> None:
+    before = len(outbox.sent)
+    response = await client.post(path, json={"email": f"{uuid4().hex}@example.test"})
+    assert response.status_code == 202
+    assert len(outbox.sent) == before
+
+
+async def test_a_mail_server_that_is_down_does_not_show(
+    person: Person, outbox: MemoryMailer
+) -> None:
+    outbox.fail = True
+    try:
+        body = {"email": person.email}
+        response = await person.client.post("/auth/forgot-password", json=body)
+    finally:
+        outbox.fail = False
+    assert response.status_code == 202
+
+
+async def test_an_address_is_verified_by_a_link_that_works_once(
+    person: Person, outbox: MemoryMailer
+) -> None:
+    body = {"email": person.email}
+    assert (await person.client.post("/auth/request-verify-token", json=body)).status_code == 202
+    second = outbox.token(person.email)
+    assert (await person.client.post("/auth/request-verify-token", json=body)).status_code == 202
+    third = outbox.token(person.email)
+    response = await person.client.post("/auth/verify", json={"token": second})
+    assert response.status_code == 200
+    assert response.json().keys() == USER_FIELDS
+    assert response.json()["is_verified"] is True
+    again = await person.client.post("/auth/verify", json={"token": second})
+    is_problem(again, 400, "VERIFY_USER_BAD_TOKEN")
+    other = await person.client.post("/auth/verify", json={"token": third})
+    is_problem(other, 400, "VERIFY_USER_ALREADY_VERIFIED")
+
+
+async def test_a_verified_address_gets_no_more_links(person: Person, outbox: MemoryMailer) -> None:
+    token = outbox.token(person.email)
+    assert (await person.client.post("/auth/verify", json={"token": token})).status_code == 200
+    before = len(outbox.sent)
+    await person.client.post("/auth/request-verify-token", json={"email": person.email})
+    assert len(outbox.sent) == before
+
+
+async def test_nobody_is_flooded_with_mail(person: Person, outbox: MemoryMailer) -> None:
+    before = len(outbox.sent)
+    for _ in range(8):
+        await person.client.post("/auth/forgot-password", json={"email": person.email})
+    assert len(outbox.sent) - before == 5
+
+
+@pytest.mark.parametrize(
+    ("language", "word"), [("de", "bestätigen"), ("es", "confirme"), ("en", "confirm")]
+)
+async def test_mails_speak_the_language_of_the_sign_up(
+    client: httpx.AsyncClient, outbox: MemoryMailer, language: str, word: str
+) -> None:
+    someone = Person(client)
+    await someone.register(headers={"Accept-Language": f"{language};q=0.9, fr"})
+    assert word in outbox.last(someone.email).text.lower()
+
+
+async def test_a_reset_of_a_never_verified_account_ends_keys_that_others_may_hold(
+    person: Person, outbox: MemoryMailer
+) -> None:
+    key = (await person.post("/auth/api-keys", {"name": "k"})).json()["key"]
+    await person.client.post("/auth/forgot-password", json={"email": person.email})
+    body = {"token": outbox.token(person.email), "password": "the owner's password"}
+    await person.client.post("/auth/reset-password", json=body)
+    headers = {"Authorization": f"Bearer {key}"}
+    assert (await person.client.get("/auth/me", headers=headers)).status_code == 401
+
+
+# --- sessions -----------------------------------------------------------------------------
+
+
+async def test_sessions_are_listed_and_ended_one_by_one(person: Person) -> None:
+    first = dict(person.tokens)
+    await person.login()
+    rows = (await person.get("/auth/sessions")).json()
+    assert len(rows) == 2
+    assert [row["current"] for row in rows].count(True) == 1
+    other = next(row["id"] for row in rows if not row["current"])
+    url = f"/auth/sessions/{other}"
+    assert (await person.client.delete(url, headers=person.headers)).status_code == 204
+    headers = {"Authorization": f"Bearer {first['access_token']}"}
+    assert (await person.client.get("/auth/me", headers=headers)).status_code == 401
+    assert (await person.client.delete(url, headers=person.headers)).status_code == 404
+
+
+async def test_all_sessions_are_ended_together(person: Person) -> None:
+    response = await person.client.delete("/auth/sessions", headers=person.headers)
+    assert response.status_code == 204
+    assert (await person.get("/auth/me")).status_code == 401
+
+
+async def test_nobody_sees_or_ends_somebody_elses_session(person: Person, user: SignedIn) -> None:
+    mine = (await person.get("/auth/sessions")).json()[0]["id"]
+    url = f"/auth/sessions/{mine}"
+    assert (await person.client.delete(url, headers=user.headers)).status_code == 404
+    listed = (await person.client.get("/auth/sessions", headers=user.headers)).json()
+    assert mine not in [row["id"] for row in listed]
+
+
+# --- API keys -----------------------------------------------------------------------------
+
+
+async def make_key(person: Person, **fields: Any) -> dict[str, Any]:
+    response = await person.post("/auth/api-keys", {"name": "a program", **fields})
+    assert response.status_code == 201, response.text
+    body: dict[str, Any] = response.json()
+    return body
+
+
+def key_headers(made: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {made['key']}"}
+
+
+async def test_a_key_is_shown_once_and_stored_as_a_hash(
+    person: Person, database_urls: DatabaseUrls
+) -> None:
+    made = await make_key(person)
+    assert made["key"].startswith("bk_")
+    listed = (await person.get("/auth/api-keys")).json()
+    assert [row["id"] for row in listed] == [made["id"]]
+    assert "key" not in listed[0]
+    with psycopg.connect(database_urls.owner) as connection:
+        query = "SELECT k::text FROM core.api_keys k WHERE id = %s"
+        row = connection.execute(query, [made["id"]]).fetchone()
+    assert row is not None
+    assert made["key"] not in row[0]
+    assert (await person.client.get("/auth/me", headers=key_headers(made))).status_code == 200
+    listed = (await person.get("/auth/api-keys")).json()
+    assert listed[0]["used_at"] is not None
+
+
+async def test_a_key_does_what_its_scopes_say_and_no_more(person: Person) -> None:
+    client, project = person.client, {"name": "p", "type": "other"}
+    reader = key_headers(await make_key(person, scopes=["read"]))
+    assert (await client.get("/projects", headers=reader)).status_code == 200
+    response = await client.post("/projects", json=project, headers=reader)
+    assert response.status_code == 403
+    assert "`write`" in response.json()["detail"]
+    writer = key_headers(await make_key(person, scopes=["write"]))
+    assert (await client.post("/projects", json=project, headers=writer)).status_code == 201
+    assert (await client.get("/projects", headers=writer)).status_code == 403
+
+
+async def test_no_key_changes_accounts(person: Person) -> None:
+    headers = key_headers(await make_key(person, scopes=["read", "write", "llm", "admin"]))
+    for method, url, body in (
+        ("POST", "/auth/api-keys", {"name": "more"}),
+        ("POST", "/auth/logout", None),
+        ("DELETE", "/auth/sessions", None),
+        ("PATCH", "/users/me", {"password": "another password"}),
+        ("POST", "/tenants", {"name": "t"}),
+    ):
+        response = await person.client.request(method, url, json=body, headers=headers)
+        assert response.status_code == 403, url
+
+
+async def test_a_key_makes_nobody_an_admin(person: Person, database_urls: DatabaseUrls) -> None:
+    with_scope = key_headers(await make_key(person, scopes=["admin"]))
+    without = key_headers(await make_key(person))
+    get = person.client.get
+    is_problem(await get("/admin/users", headers=with_scope), 403, "Admin privileges required")
+    with psycopg.connect(database_urls.owner) as connection:
+        query = "UPDATE core.users SET is_admin = true WHERE email = %s"
+        connection.execute(query, [person.email])
+    assert (await get("/admin/users", headers=with_scope)).status_code == 200
+    assert (await get("/admin/users", headers=without)).status_code == 403
+
+
+async def test_a_key_ends_when_it_expires_or_is_deleted(
+    person: Person, database_urls: DatabaseUrls
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    expiring, deleted = await make_key(person, expires_at=soon), await make_key(person)
+    assert (await person.client.get("/auth/me", headers=key_headers(expiring))).status_code == 200
+    with psycopg.connect(database_urls.owner) as connection:
+        query = "UPDATE core.api_keys SET expires_at = now() WHERE id = %s"
+        connection.execute(query, [expiring["id"]])
+    url = f"/auth/api-keys/{deleted['id']}"
+    assert (await person.client.delete(url, headers=person.headers)).status_code == 204
+    assert (await person.client.delete(url, headers=person.headers)).status_code == 404
+    for made in (expiring, deleted):
+        response = await person.client.get("/auth/me", headers=key_headers(made))
+        assert response.status_code == 401
+
+
+async def test_a_key_that_cannot_be_is_refused(person: Person, user: SignedIn) -> None:
+    past = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    for fields, status in (
+        ({"scopes": ["everything"]}, 422),
+        ({"scopes": []}, 422),
+        ({"name": ""}, 422),
+        ({"name": "a\u0000b"}, 422),
+        ({"expires_at": past}, 422),
+        ({"expires_at": "2030-01-01T00:00:00"}, 422),
+        ({"project_id": str(uuid4())}, 404),
+    ):
+        response = await person.post("/auth/api-keys", {"name": "k", **fields})
+        assert response.status_code == status, fields
+
+
+async def test_a_key_belongs_to_the_tenant_it_was_made_in(person: Person) -> None:
+    team = (await person.post("/tenants", {"name": "team"})).json()["id"]
+    headers = key_headers(await make_key(person))
+    response = await person.client.get("/projects", headers={**headers, "X-Tenant": team})
+    assert response.status_code == 403
+
+
+# --- users --------------------------------------------------------------------------------
+
+
+async def test_my_profile_changes_and_my_role_does_not(
+    person: Person, outbox: MemoryMailer
+) -> None:
+    me = (await person.get("/users/me")).json()
+    assert me.keys() == USER_FIELDS | {"language"}
+    token = outbox.token(person.email)
+    await person.client.post("/auth/verify", json={"token": token})
+    new = f"{uuid4().hex}@example.test"
+    change = {"email": new, "language": "de", "is_admin": True, "is_superuser": True}
+    response = await person.client.patch("/users/me", json=change, headers=person.headers)
+    assert response.status_code == 200
+    body = response.json()
+    assert (body["email"], body["language"]) == (new, "de")
+    assert (body["is_admin"], body["is_superuser"], body["is_verified"]) == (False, False, False)
+    assert "bestätigen" in outbox.last(new).text
+
+
+async def test_an_address_that_is_taken_is_refused(person: Person, user: SignedIn) -> None:
+    change = {"email": user.principal.email.upper()}
+    response = await person.client.patch("/users/me", json=change, headers=person.headers)
+    is_problem(response, 400, "UPDATE_USER_EMAIL_ALREADY_EXISTS")
+
+
+async def test_a_new_password_ends_all_other_sessions(person: Person) -> None:
+    other = dict(person.tokens)
+    await person.login()
+    change = {"password": "quite another password"}
+    response = await person.client.patch("/users/me", json=change, headers=person.headers)
+    assert response.status_code == 200
+    assert (await person.get("/auth/me")).status_code == 200
+    headers = {"Authorization": f"Bearer {other['access_token']}"}
+    assert (await person.client.get("/auth/me", headers=headers)).status_code == 401
+    is_problem(await person.login(), 400, "LOGIN_BAD_CREDENTIALS")
+    assert (await person.login("quite another password")).status_code == 200
+
+
+async def test_a_new_address_makes_old_links_void(person: Person, outbox: MemoryMailer) -> None:
+    await person.client.post("/auth/forgot-password", json={"email": person.email})
+    old = outbox.token(person.email)
+    change = {"email": f"{uuid4().hex}@example.test"}
+    await person.client.patch("/users/me", json=change, headers=person.headers)
+    body = {"token": old, "password": "stolen by the old mailbox"}
+    response = await person.client.post("/auth/reset-password", json=body)
+    is_problem(response, 400, "RESET_PASSWORD_BAD_TOKEN")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_other_users_are_for_admins(person: Person, user: SignedIn, method: str) -> None:
+    url = f"/users/{user.id}"
+    body = {"is_active": False} if method == "PATCH" else None
+    response = await person.client.request(method, url, json=body, headers=person.headers)
+    is_problem(response, 403, "Admin privileges required")
+    assert (await person.client.request(method, url, json=body)).status_code == 401
