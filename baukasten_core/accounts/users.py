@@ -153,13 +153,13 @@ async def update_profile(
     changes = {name: value for name, value in given.items() if value is not None}
     if not changes:
         return False
+    changed = email is not None and email != user.email
     query = update(User).where(User.id == user_id).values(**changes, updated_at=func.now())
     try:
         async with session.begin_nested():
             await session.execute(query)
     except IntegrityError:
         raise email_taken() from None
-    changed = email is not None and email != user.email
     if changed:
         await session.execute(UNVERIFY)
     return changed

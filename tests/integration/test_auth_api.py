@@ -12,6 +12,12 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
+from baukasten_core.accounts.passwords import hash_password
+from baukasten_core.accounts.sessions import start_session
+from baukasten_core.accounts.users import create_user
+from baukasten_core.contracts.auth import Scope
+from baukasten_core.db.session import enter_scope
+from baukasten_core.services import Services
 from baukasten_core.testing.fakes import MemoryMailer
 from baukasten_core.testing.fixtures_app import SignedIn
 from baukasten_core.testing.fixtures_db import DatabaseUrls
@@ -64,13 +70,33 @@ class Person:
         return await self.client.post(url, json=body, headers=self.headers)
 
 
+@pytest.fixture(scope="module")
+async def stored_password() -> str:
+    """Argon2 is slow on purpose: once is enough where a test is not about it."""
+    return await hash_password(PASSWORD)
+
+
 @pytest.fixture
-async def person(client: httpx.AsyncClient, outbox: MemoryMailer) -> Person:
-    """Somebody who has signed up and in."""
+async def person(
+    client: httpx.AsyncClient, outbox: MemoryMailer, services: Services, stored_password: str
+) -> Person:
+    """Somebody with an account, who has signed in."""
     someone = Person(client)
-    assert (await someone.register()).status_code == 201
-    assert (await someone.login()).status_code == 200
+    async with services.database.transaction() as session:
+        made = await create_user(session, someone.email, stored_password, residency=["local"])
+        await enter_scope(session, Scope(made.user_id))
+        started = await start_session(session, made.user_id, lifetime=timedelta(days=30))
+    access = services.tokens.issue(started.session_id, made.user_id)
+    someone.tokens = {"access_token": access, "refresh_token": started.refresh_token}
     return someone
+
+
+async def verify_link(person: Person, outbox: MemoryMailer) -> str:
+    """The token of a link that verifies the person's address."""
+    body = {"email": person.email}
+    response = await person.client.post("/auth/request-verify-token", json=body)
+    assert response.status_code == 202
+    return outbox.token(person.email)
 
 
 def is_problem(response: httpx.Response, status: int, detail: str) -> None:
@@ -133,7 +159,8 @@ async def test_what_cannot_be_registered_is_422_with_a_list(
 
 
 async def test_lone_surrogates_are_422(client: httpx.AsyncClient) -> None:
-    for email, password in (("x@example.test", r"\ud800 long enough"), (r"\ud800@x.test", "y" * 9)):
+    good = ("x@example.test", PASSWORD)
+    for email, password in ((good[0], r"\ud800 long enough"), (r"\ud800@x.test", good[1])):
         content = f'{{"email": "{email}", "password": "{password}"}}'
         headers = {"Content-Type": "application/json"}
         response = await client.post("/auth/register", content=content, headers=headers)
@@ -165,10 +192,10 @@ async def test_a_sign_in_answers_tokens(person: Person) -> None:
     assert me.json()["email"] == person.email
 
 
-@pytest.mark.parametrize("username", ["nobody@example.test", "no address", "\x00", "x" * 5000])
+@pytest.mark.parametrize("username", ["", "nobody@example.test", "no address", "\x00", "x" * 5000])
 async def test_a_wrong_sign_in_never_says_what_was_wrong(person: Person, username: str) -> None:
-    is_problem(await person.login("wrong password"), 400, "LOGIN_BAD_CREDENTIALS")
-    is_problem(await person.login(username=username), 400, "LOGIN_BAD_CREDENTIALS")
+    response = await person.login("wrong password", username or person.email)
+    is_problem(response, 400, "LOGIN_BAD_CREDENTIALS")
 
 
 async def test_too_many_wrong_sign_ins_are_429_with_retry_after(
@@ -217,7 +244,7 @@ async def test_a_refresh_token_is_exchanged_for_the_next(person: Person) -> None
     )
     assert response.status_code == 200
     person.tokens = response.json()
-    assert person.tokens.keys() == first.keys()
+    assert person.tokens.keys() == {"access_token", "token_type", "refresh_token", "expires_in"}
     assert person.tokens["refresh_token"] != first["refresh_token"]
     assert (await person.get("/auth/me")).status_code == 200
 
@@ -306,11 +333,8 @@ async def test_a_mail_server_that_is_down_does_not_show(
 async def test_an_address_is_verified_by_a_link_that_works_once(
     person: Person, outbox: MemoryMailer
 ) -> None:
-    body = {"email": person.email}
-    assert (await person.client.post("/auth/request-verify-token", json=body)).status_code == 202
-    second = outbox.token(person.email)
-    assert (await person.client.post("/auth/request-verify-token", json=body)).status_code == 202
-    third = outbox.token(person.email)
+    second = await verify_link(person, outbox)
+    third = await verify_link(person, outbox)
     response = await person.client.post("/auth/verify", json={"token": second})
     assert response.status_code == 200
     assert response.json().keys() == USER_FIELDS
@@ -322,7 +346,7 @@ async def test_an_address_is_verified_by_a_link_that_works_once(
 
 
 async def test_a_verified_address_gets_no_more_links(person: Person, outbox: MemoryMailer) -> None:
-    token = outbox.token(person.email)
+    token = await verify_link(person, outbox)
     assert (await person.client.post("/auth/verify", json={"token": token})).status_code == 200
     before = len(outbox.sent)
     await person.client.post("/auth/request-verify-token", json={"email": person.email})
@@ -505,7 +529,7 @@ async def test_my_profile_changes_and_my_role_does_not(
 ) -> None:
     me = (await person.get("/users/me")).json()
     assert me.keys() == USER_FIELDS | {"language"}
-    token = outbox.token(person.email)
+    token = await verify_link(person, outbox)
     await person.client.post("/auth/verify", json={"token": token})
     new = f"{uuid4().hex}@example.test"
     change = {"email": new, "language": "de", "is_admin": True, "is_superuser": True}
