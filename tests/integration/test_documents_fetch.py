@@ -21,7 +21,7 @@ import pytest
 
 from baukasten_core import errors
 from baukasten_core.documents.addresses import Address
-from baukasten_core.documents.fetch import Fetched, Fetcher
+from baukasten_core.documents.fetch import Fetched, Fetcher, _decoder
 from baukasten_core.documents.limits import MIB, Limits
 
 PUBLIC = IPv4Address("127.0.0.2")
@@ -325,6 +325,13 @@ async def test_a_small_body_that_unpacks_to_a_large_one_ends_at_the_limit(
 ) -> None:
     web.answers["/"] = page(gzip.compress(b" " * (200 * MIB)), "Content-Encoding: gzip")
     await refused(fetcher().fetch(web.url(), tmp_path / "body"), "more than 1 MiB")
+
+
+async def test_a_piece_of_a_body_never_unpacks_to_much_at_once() -> None:
+    unpack = _decoder("gzip")
+    pieces = list(unpack(gzip.compress(b" " * (10 * MIB))))
+    assert sum(map(len, pieces)) == 10 * MIB
+    assert max(map(len, pieces)) <= 65536
 
 
 @pytest.mark.parametrize("server", [dripping, silent])
