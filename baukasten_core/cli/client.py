@@ -17,9 +17,9 @@ from uuid import UUID
 import httpx
 import platformdirs
 
+from baukasten_core.cli import DEFAULT_URL
 from baukasten_core.errors import BaukastenError
 
-DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT = httpx.Timeout(60.0, read=600.0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from baukasten_core.cli.client import DEFAULT_URL
+from baukasten_core.cli import DEFAULT_URL
 
 
 @click.command()
