@@ -135,7 +135,8 @@ UPLOAD_FORM = {
     },
 }
 
-PROBLEMS = problem_responses(404, 409, 413, 422)
+PROBLEMS = problem_responses(404, 409, 413)
+# 422 is documented by FastAPI and by http.openapi, in both of its forms.
 
 
 # --- putting in -----------------------------------------------------------------------------
