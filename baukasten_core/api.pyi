@@ -68,6 +68,7 @@ from .contracts.storage import BlobStore as BlobStore
 from .contracts.storage import VectorStore as VectorStore
 
 # --- retrieval, evidence, conversations ---------------------------------------------------
+from .contracts.retrieval import DocumentText as DocumentText
 from .contracts.retrieval import Passage as Passage
 from .conversations.models import Conversation as Conversation
 from .conversations.service import add_message as add_message
@@ -105,6 +106,10 @@ from .plugins import PluginHost as PluginHost
 from .services import Services as Services
 from .settings import Settings as Settings
 from .settings import load_settings as load_settings
+
+# --- commands that talk to a platform -----------------------------------------------------
+from .cli.client import Client as Client
+from .cli.client import ClientError as ClientError
 
 # --- errors -------------------------------------------------------------------------------
 from .errors import BadRequest as BadRequest

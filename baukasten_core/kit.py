@@ -6,18 +6,19 @@ row-level security or residency: a Kit can do what its caller can do.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import TYPE_CHECKING, Any, cast, get_args
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
 
 from baukasten_core.contracts.auth import Language, Principal
 from baukasten_core.contracts.gateway import Answer, GatewayCall, GatewayEvent, collect
 from baukasten_core.contracts.llm import GenerateRequest, Message, Source
-from baukasten_core.contracts.retrieval import Passage
+from baukasten_core.contracts.retrieval import DocumentText, Passage
 from baukasten_core.errors import NotFound
 from baukasten_core.evidence.citations import Citation, cite
 from baukasten_core.projects.models import Project
@@ -26,6 +27,8 @@ from baukasten_core.projects.service import get_project
 
 if TYPE_CHECKING:
     from baukasten_core.services import Services
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
 class Kit:
@@ -81,6 +84,21 @@ class Kit:
             query = select(Document.id, Document.content).where(Document.id.in_(document_ids))
             return {row.id: row.content or "" for row in await session.execute(query)}
 
+    async def documents(self, document_ids: Sequence[UUID]) -> dict[UUID, DocumentText]:
+        """The documents the caller may see, with their whole texts."""
+        from baukasten_core.documents.models import Document
+
+        wanted = select(Document).where(Document.id.in_(document_ids))
+        whole = undefer(Document.content), undefer(Document.pages)
+        async with self.transaction() as session:
+            rows = await session.scalars(wanted.options(*whole))
+            return {row.id: _document_text(row) for row in rows}
+
+    async def detect_language(self, text: str) -> Language | None:
+        """Which of the platform's languages a text is in, None where that can't be told."""
+        found = await self.services.languages.detect_in_thread(text, LANGUAGES)
+        return cast("Language", found.language) if found else None
+
     async def cite(self, answer: str, passages: Sequence[Passage]) -> list[Citation]:
         """The citations `[n]` of an answer, each checked word for word against the documents as
         they are now."""
@@ -103,6 +121,7 @@ class Kit:
         provider: str | None = None,
         model: str = "",
         sources: Sequence[Source] = (),
+        question: str = "",
         response_schema: Mapping[str, Any] | None = None,
         temperature: float = 0.3,
         max_tokens: int = 2000,
@@ -123,6 +142,7 @@ class Kit:
             timeout=timeout or self.services.settings.llm.timeout,
             response_schema=response_schema,
             sources=tuple(sources),
+            question=question,
         )
         call = GatewayCall(
             request=request,
@@ -132,12 +152,39 @@ class Kit:
             project_id=project_id,
             residency=residency,
         )
-        async for event in self.services.gateway.generate(call):
-            yield event
+        answer = cast("AsyncGenerator[GatewayEvent, None]", self.services.gateway.generate(call))
+        async with aclosing(answer) as events:
+            async for event in events:
+                yield event
+
+    async def llm_instance(self, project_id: UUID | None = None) -> str | None:
+        """The first instance of the configured chain that has a model now and may have this
+        project's data; None where nobody but `extractive` is left, which can't follow
+        instructions. For work that has to be done by one and the same model."""
+        async with self.transaction() as session:
+            residency = await allowed_residency(session, self.principal.tenant_id, project_id)
+        listing = await self.services.gateway.models(residency)
+        usable = {m.instance for m in listing.models if m.allowed and m.provider != "extractive"}
+        chain = (name.lower() for name in self.services.settings.llm.chain)
+        return next((name for name in chain if name in usable), None)
 
     # --- background work ------------------------------------------------------------------
 
     async def enqueue(self, session: AsyncSession, job: str, **ids: UUID) -> None:
         """Run a job of the showcase (`Showcase.jobs`) in the background, once this transaction
         has committed; `ids` are handed to it."""
-        await self.services.jobs.enqueue(session, self.principal, job, **ids)
+        values = cast("dict[str, Any]", ids)
+        await self.services.jobs.enqueue(session, self.principal, job, **values)
+
+
+def _document_text(row: Any) -> DocumentText:
+    return DocumentText(
+        id=row.id,
+        project_id=row.project_id,
+        title=row.title or row.filename or row.url or "",
+        text=row.content or "",
+        status=row.status,
+        error=row.error,
+        language=row.language,
+        pages=tuple(row.pages or ()),
+    )

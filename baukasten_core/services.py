@@ -12,6 +12,7 @@ from baukasten_core.contracts.gateway import LLMGateway
 from baukasten_core.contracts.mail import Mailer
 from baukasten_core.contracts.storage import BlobStore, VectorStore
 from baukasten_core.db.session import Database
+from baukasten_core.documents.language import LanguageDetector
 from baukasten_core.health import HealthMemory
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings
@@ -19,7 +20,6 @@ from baukasten_core.settings import Settings
 if TYPE_CHECKING:
     from baukasten_core.accounts.tokens import AccessTokens
     from baukasten_core.documents.search import Searcher
-    from baukasten_core.documents.service import Documents
     from baukasten_core.jobs import Jobs
 
 Check = Callable[[], Awaitable[str | None]]
@@ -42,6 +42,6 @@ class Services:
     tokens: AccessTokens
     jobs: Jobs
     searcher: Searcher
-    documents: Documents
+    languages: LanguageDetector = field(default_factory=LanguageDetector)
     checks: Mapping[str, Check] = field(default_factory=dict)
     health: HealthMemory = field(default_factory=HealthMemory)

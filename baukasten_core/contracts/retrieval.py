@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 
@@ -23,3 +25,28 @@ class Passage:
     end: int
     page: int | None
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentText:
+    """A document as a showcase reads it: its extracted text, whole, and how far it is.
+
+    Attributes:
+        status: `ready` when it can be searched; `text` is there somewhat earlier.
+        error: why it is `failed`, in a sentence.
+        language: ISO 639-1, None where it was not told.
+        pages: the offset of each page's first character; empty where there are no pages.
+    """
+
+    id: UUID
+    project_id: UUID | None
+    title: str
+    text: str
+    status: Literal["queued", "processing", "ready", "failed"]
+    error: str | None = None
+    language: str | None = None
+    pages: tuple[int, ...] = ()
+
+    def page_at(self, offset: int) -> int | None:
+        """The page (from 1) of a character, None where there are no pages."""
+        return bisect_right(self.pages, offset) or None if self.pages else None

@@ -94,7 +94,6 @@ class Sandbox:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        ours.settimeout(_START_SECONDS)
         self._control = ours
         return ours
 

@@ -17,9 +17,13 @@ BULLET = re.compile(r"[-*+•‣◦▪▫■□●○·–—➢➤✓✔►]\s+
 WRAPPED = 55
 """A line shorter than this ended because its author ended it."""
 
+NARROW = 25
+"""The same where the next line begins with a small letter."""
+
 _LINE = re.compile(r"[^\n]+")
 _END = re.compile(r"[.!?…]+[\"'”“’»)\]]*\s+(?=[\"'“„«¿¡(\[]*[^\W_a-zß-öø-ÿ])")
 _ENDED = re.compile(r"[.!?…:;][\"'”“’»)\]]*$")
+_OPENS = re.compile(rf"{BULLET.pattern}|[^\W\d_][^\n:]{{0,30}}:\s|\d{{2,4}}\b")
 _SHORT = re.compile(
     r"(?:\b(?:z|B|d|h|u|a|o|ä|i|e|g|p|ej|s|S|bzw|ca|evtl|ggf|inkl|usw|vgl|Abs|Art|Nr|Str|Tel|Dr|"
     r"Prof|Dipl|Ing|St|Mr|Mrs|Ms|Jr|Sr|Sra|Inc|Ltd|Co|vs|No|Fig|aprox|núm|pág|tel|Ud|Uds|[A-Z])"
@@ -62,9 +66,9 @@ def _goes_on(text: str, block: Span, line: Span) -> bool:
     if "\n" in text[block.end : line.start].replace("\n", "", 1):
         return False
     last = text[text.rfind("\n", block.start, block.end) + 1 or block.start : block.end]
-    if BULLET.match(text, line.start) or _ENDED.search(last):
+    if _OPENS.match(text, line.start) or _ENDED.search(last):
         return False
-    return text[line.start].islower() or len(last) >= WRAPPED
+    return len(last) >= (NARROW if text[line.start].islower() else WRAPPED)
 
 
 def _split(text: str, block: Span) -> Iterator[Span]:

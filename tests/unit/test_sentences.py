@@ -27,8 +27,16 @@ def cut(text: str) -> list[str]:
             "A line that was wrapped because the page is not any wider than\nThis goes on here.",
             ["A line that was wrapped because the page is not any wider than\nThis goes on here."],
         ),
-        ("Wrapped before\na small letter", ["Wrapped before\na small letter"]),
+        (
+            "It was wrapped before it came to\na small letter",
+            ["It was wrapped before it came to\na small letter"],
+        ),
+        ("Skills\npython", ["Skills", "python"]),
         ("First block\n\nsecond block", ["First block", "second block"]),
+        (
+            "2015 - 2021 worked on pumps in a waterworks near the coast\nLanguages: Danish",
+            ["2015 - 2021 worked on pumps in a waterworks near the coast", "Languages: Danish"],
+        ),
         ("", []),
         (" \n \n", []),
     ],
