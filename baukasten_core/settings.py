@@ -79,6 +79,10 @@ class AuthSettings(Section):
     providers: tuple[str, ...] = Field(
         ("password", "api_key", "oidc"), description="Auth providers, asked in this order."
     )
+    admin_email: str = Field(
+        "admin@baukasten.local",
+        description="Address of the first admin, made with a generated password by `up`.",
+    )
     registration: bool = Field(True, description="Whether strangers may sign up.")
     token_key: SecretStr | None = Field(
         None, description="Key that signs access tokens, 32 characters or more. Generated."

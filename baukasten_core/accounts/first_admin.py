@@ -92,7 +92,12 @@ def _as_system(url: str, role_prefix: str) -> Iterator[psycopg.Connection[Any]]:
         connection = psycopg.connect(libpq_url(url), connect_timeout=10)
     except psycopg.OperationalError as error:
         raise StartupRefused(f"the database does not answer: {str(error).strip()}") from None
-    with connection:
-        role = sql.Identifier(Roles(role_prefix).system)
-        connection.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
-        yield connection
+    try:
+        with connection:
+            role = sql.Identifier(Roles(role_prefix).system)
+            connection.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
+            yield connection
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction):
+        raise StartupRefused(
+            "the database has not been migrated", hint="Run `baukasten migrate`."
+        ) from None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+import socket
 import ssl
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, make_msgid, parseaddr
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -69,7 +70,7 @@ class SmtpMailer:
         where = f"The mail server {self._config.host}:{self._config.port}"
         try:
             with self._connect() as server:
-                server.send_message(message)
+                server.sendmail(*_envelope(message))
         except TimeoutError:
             raise ProviderTimeout(f"{where} did not answer in time.") from None
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused):
@@ -83,13 +84,13 @@ class SmtpMailer:
 
     def _connect(self) -> smtplib.SMTP:
         config = self._config
+        # Named, because the library would else ask the DNS for our own name.
+        where = (config.host, config.port, socket.gethostname())
         if config.security == "tls":
             context = ssl.create_default_context()
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                config.host, config.port, timeout=config.timeout, context=context
-            )
+            server: smtplib.SMTP = smtplib.SMTP_SSL(*where, timeout=config.timeout, context=context)
         else:
-            server = smtplib.SMTP(config.host, config.port, timeout=config.timeout)
+            server = smtplib.SMTP(*where, timeout=config.timeout)
         try:
             if config.security == "starttls":
                 server.starttls(context=ssl.create_default_context())
@@ -99,3 +100,11 @@ class SmtpMailer:
             server.close()
             raise
         return server
+
+
+def _envelope(message: EmailMessage) -> tuple[str, str, bytes, tuple[str, ...]]:
+    """What `sendmail` takes. (`send_message` would write `>From` where a line begins so.)"""
+    sender, to = (parseaddr(str(message[name]))[1] for name in ("From", "To"))
+    if (sender + to).isascii():
+        return sender, to, message.as_bytes(), ()
+    return sender, to, message.as_bytes(policy=SMTP.clone(utf8=True)), ("SMTPUTF8",)
