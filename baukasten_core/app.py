@@ -34,6 +34,7 @@ from baukasten_core.gateway.instances import build_instances
 from baukasten_core.http import (
     admin_routes,
     auth_routes,
+    privacy_routes,
     projects_routes,
     sessions_routes,
     system_routes,
@@ -57,6 +58,7 @@ ROUTERS = (
     system_routes.router,
     auth_routes.router,
     sessions_routes.router,
+    privacy_routes.router,
     users_routes.router,
     tenants_routes.router,
     projects_routes.router,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,15 +17,21 @@ from sqlalchemy.pool import NullPool
 
 from baukasten_core.contracts.showcase import PersonalData
 from baukasten_core.db.base import CORE_SCHEMA
-from baukasten_core.db.datamap import CORE_DATA_MAP
+from baukasten_core.db.catalogue import check_catalogue, check_data_map
+from baukasten_core.db.datamap import CORE_DATA_MAP, CORE_MAPS
 from baukasten_core.db.roles import Roles, ensure_roles
-from baukasten_core.db.tenancy import check_catalogue
 from baukasten_core.db.urls import libpq_url, sqlalchemy_url
 from baukasten_core.errors import PluginError, StartupRefused
 
 FOLDER = Path(__file__).parent
 MIGRATION_LOCK = 7_201_418_326
 """An advisory lock, so that two starting platforms migrate one after the other."""
+
+STORE_ENTRY = text(
+    'INSERT INTO core.data_map (plugin, "table", subject, purpose, legal_basis, retention,'
+    " retention_days, owner_column, exclude) VALUES (:plugin, :table, :subject, :purpose,"
+    " :legal_basis, :retention, :retention_days, :owner_column, :exclude)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +111,16 @@ def upgrade(connection: Connection, roles: Roles, what: Migrated, revision: str 
     )
     mapped = None if what.schema == CORE_SCHEMA else frozenset(e.table for e in what.data_map)
     check_catalogue(connection, roles, what.schema, mapped=mapped)
-    _store_data_map(connection, what)
+    maps = CORE_MAPS if what.schema == CORE_SCHEMA else {what.schema: what.data_map}
+    for schema, data_map in maps.items():
+        check_data_map(connection, schema, data_map)
+        _store_data_map(connection, schema, data_map)
 
 
 def downgrade(connection: Connection, roles: Roles, what: Migrated, revision: str = "base") -> None:
     """Take one schema's revisions back. Needs a transaction."""
+    if what.schema == CORE_SCHEMA:
+        _drop_system_functions(connection, roles)  # they answer with rows of its tables
     command.downgrade(alembic_config(connection, roles, what), revision)
 
 
@@ -185,6 +196,17 @@ def _create_schema(connection: Connection, roles: Roles, schema: str) -> None:
 
 def _replace_system_functions(connection: Connection, roles: Roles) -> None:
     """Drop and create every function of the system role, so that `system.sql` is what is there."""
+    _drop_system_functions(connection, roles)
+    connection.execute(text(f'GRANT CREATE ON SCHEMA core TO "{roles.system}"'))
+    connection.execute(text(f'SET LOCAL ROLE "{roles.system}"'))
+    connection.exec_driver_sql((FOLDER / "system.sql").read_text().replace("%", "%%"))
+    connection.execute(text("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA core FROM PUBLIC"))
+    connection.execute(text(f'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA core TO "{roles.app}"'))
+    connection.execute(text(f'SET LOCAL ROLE "{roles.owner}"'))
+    connection.execute(text(f'REVOKE CREATE ON SCHEMA core FROM "{roles.system}"'))
+
+
+def _drop_system_functions(connection: Connection, roles: Roles) -> None:
     owned = connection.execute(
         text(
             "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n"
@@ -195,35 +217,14 @@ def _replace_system_functions(connection: Connection, roles: Roles) -> None:
     ).scalars()
     for function in owned.all():
         connection.execute(text(f"DROP FUNCTION {function}"))
-    connection.execute(text(f'GRANT CREATE ON SCHEMA core TO "{roles.system}"'))
-    connection.execute(text(f'SET LOCAL ROLE "{roles.system}"'))
-    connection.exec_driver_sql((FOLDER / "system.sql").read_text().replace("%", "%%"))
-    connection.execute(text("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA core FROM PUBLIC"))
-    connection.execute(text(f'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA core TO "{roles.app}"'))
-    connection.execute(text(f'SET LOCAL ROLE "{roles.owner}"'))
-    connection.execute(text(f'REVOKE CREATE ON SCHEMA core FROM "{roles.system}"'))
 
 
-def _store_data_map(connection: Connection, what: Migrated) -> None:
+def _store_data_map(connection: Connection, schema: str, data_map: Sequence[PersonalData]) -> None:
     """The map is kept in the database, so that erasure reaches a plugin that was removed."""
-    connection.execute(
-        text("DELETE FROM core.data_map WHERE plugin = :plugin"), {"plugin": what.schema}
-    )
-    for entry in what.data_map:
-        values: Mapping[str, Any] = {
-            **asdict(entry),
-            "plugin": what.schema,
-            "exclude": list(entry.exclude),
-        }
-        connection.execute(
-            text(
-                'INSERT INTO core.data_map (plugin, "table", subject, purpose, legal_basis,'
-                " retention, retention_days, owner_column, exclude) VALUES (:plugin, :table,"
-                " :subject, :purpose, :legal_basis, :retention, :retention_days, :owner_column,"
-                " :exclude)"
-            ),
-            values,
-        )
+    connection.execute(text("DELETE FROM core.data_map WHERE plugin = :plugin"), {"plugin": schema})
+    for entry in data_map:
+        values = {**asdict(entry), "plugin": schema, "exclude": list(entry.exclude)}
+        connection.execute(STORE_ENTRY, values)
 
 
 def _remember(connection: Connection, what: Migrated, error: str | None) -> None:

@@ -3,25 +3,26 @@
 -- every row and can't log in; the app role may call them and nothing else of it. So each does one
 -- thing, answers the least that will do, and never takes SQL from its arguments.
 --
--- Each needs: SECURITY DEFINER and SET search_path = pg_catalog, core.
+-- Each needs: SECURITY DEFINER and SET search_path = pg_catalog, core, pg_temp: what is not named
+-- there comes first, and the app role may make temporary tables of any name.
 
 -- === Who is asking ==============================================================================
 
 -- The user this transaction is bound to; NULL when it is bound to nobody.
 CREATE FUNCTION core.caller() RETURNS uuid
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT NULLIF(current_setting('baukasten.user_id', true), '')::uuid
 $$;
 
 -- Whether the transaction's user is an active admin of the platform.
 CREATE FUNCTION core.caller_is_admin() RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT EXISTS (SELECT FROM core.users WHERE id = core.caller() AND is_admin AND is_active)
 $$;
 
 -- The transaction's user's role in a tenant; NULL when not a member.
 CREATE FUNCTION core.caller_role(p_tenant uuid) RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT role FROM core.memberships WHERE tenant_id = p_tenant AND user_id = core.caller()
 $$;
 
@@ -30,7 +31,7 @@ $$;
 CREATE FUNCTION core.open_user(p_user uuid, p_tenant uuid)
 RETURNS TABLE (user_id uuid, tenant_id uuid, email text, role text, is_admin boolean,
                language text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 BEGIN
     SELECT u.id, m.tenant_id, u.email, m.role, u.is_admin, u.language
     INTO user_id, tenant_id, email, role, is_admin, language
@@ -51,7 +52,7 @@ END $$;
 CREATE FUNCTION core.open_session(p_session uuid, p_tenant uuid)
 RETURNS TABLE (user_id uuid, tenant_id uuid, email text, role text, is_admin boolean,
                language text)
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT o.* FROM core.sessions s, core.open_user(s.user_id, p_tenant) o
     WHERE s.id = p_session AND s.expires_at > now()
 $$;
@@ -60,7 +61,7 @@ $$;
 CREATE FUNCTION core.open_api_key(p_hash bytea, p_tenant uuid)
 RETURNS TABLE (user_id uuid, tenant_id uuid, email text, role text, is_admin boolean,
                language text, api_key_id uuid, scopes text[], project_id uuid)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 DECLARE
     v_key api_keys;
 BEGIN
@@ -82,7 +83,7 @@ END $$;
 CREATE FUNCTION core.create_user(p_user uuid, p_email text, p_hash text, p_language text,
                                  p_verified boolean, p_residency text[])
 RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 DECLARE
     v_tenant uuid := gen_random_uuid();
 BEGIN
@@ -99,7 +100,7 @@ END $$;
 CREATE FUNCTION core.find_user(p_email text)
 RETURNS TABLE (user_id uuid, password_hash text, is_active boolean, is_verified boolean,
                language text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT id, password_hash, is_active, is_verified, language
     FROM core.users WHERE email = p_email
 $$;
@@ -107,7 +108,7 @@ $$;
 -- The account that an identity of another provider belongs to.
 CREATE FUNCTION core.find_identity(p_issuer text, p_subject text)
 RETURNS TABLE (user_id uuid, is_active boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT u.id, u.is_active FROM core.identities i JOIN core.users u ON u.id = i.user_id
     WHERE i.issuer = p_issuer AND i.subject = p_subject
 $$;
@@ -117,7 +118,7 @@ $$;
 CREATE FUNCTION core.rotate_session(p_session uuid, p_family bytea, p_old bytea, p_new bytea,
                                     p_lifetime interval)
 RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 DECLARE
     v_session sessions;
 BEGIN
@@ -138,7 +139,7 @@ END $$;
 -- No row: unknown, used or too old. was_verified is what it was before.
 CREATE FUNCTION core.take_mail_token(p_hash bytea, p_purpose text)
 RETURNS TABLE (user_id uuid, was_verified boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 DECLARE
     v_user uuid;
 BEGIN
@@ -154,7 +155,7 @@ END $$;
 
 -- The transaction's user changed the address: it is not verified, and old links are void.
 CREATE FUNCTION core.unverify_caller() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 BEGIN
     UPDATE users SET is_verified = false WHERE id = caller();
     DELETE FROM mail_tokens WHERE user_id = caller();
@@ -165,7 +166,7 @@ END $$;
 -- Count one attempt. Answers 0 when it is within the limit, else the seconds to wait.
 CREATE FUNCTION core.take_attempt(p_key bytea, p_limit integer, p_window interval)
 RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 DECLARE
     v_count integer;
     v_until timestamptz;
@@ -184,7 +185,7 @@ END $$;
 CREATE FUNCTION core.begin_sign_in(p_address bytea, p_account bytea, p_pair bytea, p_known bytea,
                                    p_limit integer, p_window interval)
 RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 DECLARE
     v_key bytea := p_account;
 BEGIN
@@ -200,7 +201,7 @@ END $$;
 CREATE FUNCTION core.end_sign_in(p_address bytea, p_account bytea, p_pair bytea, p_known bytea,
                                  p_known_for interval)
 RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 BEGIN
     UPDATE attempts SET count = greatest(count - 1, 0) WHERE key = p_address;
     DELETE FROM attempts WHERE key IN (p_account, p_pair);
@@ -210,7 +211,7 @@ END $$;
 
 -- Forget what has run out: attempts, sessions, links, invitations, keys. Answers how many rows.
 CREATE FUNCTION core.delete_expired_accounts() RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     WITH a AS (DELETE FROM core.attempts WHERE until <= now() RETURNING 1),
          s AS (DELETE FROM core.sessions WHERE expires_at <= now() RETURNING 1),
          m AS (DELETE FROM core.mail_tokens WHERE expires_at <= now() RETURNING 1),
@@ -225,7 +226,7 @@ $$;
 
 -- A new tenant, owned by the transaction's user.
 CREATE FUNCTION core.create_tenant(p_tenant uuid, p_name text, p_residency text[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 BEGIN
     INSERT INTO tenants (id, name, residency) VALUES (p_tenant, p_name, p_residency);
     INSERT INTO memberships (tenant_id, user_id, role) VALUES (p_tenant, caller(), 'owner');
@@ -233,7 +234,7 @@ END $$;
 
 -- Change a tenant's name or residency (NULL: as it is); its owners may.
 CREATE FUNCTION core.update_tenant(p_tenant uuid, p_name text, p_residency text[]) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 BEGIN
     IF caller_role(p_tenant) IS NULL THEN RETURN 'not_found'; END IF;
     IF caller_role(p_tenant) <> 'owner' THEN RETURN 'forbidden'; END IF;
@@ -245,7 +246,7 @@ END $$;
 -- The members of a tenant of the transaction's user.
 CREATE FUNCTION core.members_of(p_tenant uuid)
 RETURNS TABLE (user_id uuid, email text, role text, created_at timestamptz)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT m.user_id, u.email, m.role, m.created_at
     FROM core.memberships m JOIN core.users u ON u.id = m.user_id
     WHERE m.tenant_id = p_tenant AND core.caller_role(p_tenant) IS NOT NULL
@@ -255,7 +256,7 @@ $$;
 -- Change a member's role. Owners may change everybody's, admins those of admins and members;
 -- one owner always stays.
 CREATE FUNCTION core.set_member_role(p_tenant uuid, p_user uuid, p_role text) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 DECLARE
     v_mine text := caller_role(p_tenant);
     v_theirs text;
@@ -276,7 +277,7 @@ END $$;
 
 -- Leave a tenant, or take a member out of it; one owner always stays.
 CREATE FUNCTION core.remove_member(p_tenant uuid, p_user uuid) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 DECLARE
     v_mine text := caller_role(p_tenant);
     v_theirs text;
@@ -298,7 +299,7 @@ END $$;
 -- Use up an invitation: the transaction's user joins, if it was sent to their address.
 CREATE FUNCTION core.take_invitation(p_hash bytea)
 RETURNS TABLE (outcome text, tenant_id uuid)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 DECLARE
     v_invitation invitations;
 BEGIN
@@ -322,7 +323,7 @@ END $$;
 CREATE FUNCTION core.admin_users(p_search text, p_before timestamptz, p_before_id uuid,
                                  p_limit integer)
 RETURNS SETOF core.users
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT * FROM core.users
     WHERE core.caller_is_admin()
       AND (p_search IS NULL OR position(p_search IN email) > 0)
@@ -331,7 +332,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
 $$;
 
 CREATE FUNCTION core.admin_user(p_user uuid) RETURNS SETOF core.users
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT * FROM core.users WHERE id = p_user AND core.caller_is_admin()
 $$;
 
@@ -340,7 +341,7 @@ $$;
 CREATE FUNCTION core.admin_update_user(p_user uuid, p_email text, p_hash text, p_is_active boolean,
                                        p_is_verified boolean, p_is_admin boolean)
 RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 BEGIN
     IF NOT caller_is_admin() THEN RETURN 'forbidden'; END IF;
     IF (p_is_active IS false OR p_is_admin IS false) AND last_admin(p_user) THEN
@@ -364,7 +365,7 @@ END $$;
 
 -- Whether this is the only active admin. Locks the admins, so that two can't demote each other.
 CREATE FUNCTION core.last_admin(p_user uuid) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 BEGIN
     PERFORM FROM users WHERE is_admin AND is_active ORDER BY id FOR UPDATE;
     RETURN EXISTS (SELECT FROM users WHERE id = p_user AND is_admin AND is_active)
@@ -374,7 +375,7 @@ END $$;
 -- Delete an account and every tenant nobody else is in: oneself, or as an admin. A tenant that
 -- would be left without an owner goes to its oldest admin, else its oldest member.
 CREATE FUNCTION core.delete_user(p_user uuid) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 BEGIN
     IF p_user IS DISTINCT FROM caller() AND NOT caller_is_admin() THEN RETURN 'forbidden'; END IF;
     IF last_admin(p_user) THEN RETURN 'last_admin'; END IF;
@@ -395,7 +396,7 @@ END $$;
 CREATE FUNCTION core.admin_stats()
 RETURNS TABLE (total_users bigint, admin_users bigint, total_projects bigint,
                total_documents bigint, total_chats bigint)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 BEGIN
     IF NOT caller_is_admin() THEN RETURN; END IF;
     SELECT count(*), count(*) FILTER (WHERE is_admin) INTO total_users, admin_users FROM users;
@@ -410,7 +411,7 @@ CREATE FUNCTION core.admin_llm_usage(p_since timestamptz)
 RETURNS TABLE (instance text, provider text, calls bigint, answered bigint, prompt_tokens bigint,
                completion_tokens bigint, mean_ms double precision,
                mean_first_ms double precision)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, core AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 BEGIN
     IF NOT caller_is_admin() THEN RETURN; END IF;
     RETURN QUERY
@@ -421,3 +422,247 @@ BEGIN
     FROM llm_usage u WHERE p_since IS NULL OR u.created_at >= p_since
     GROUP BY u.instance, u.provider ORDER BY u.instance, u.provider;
 END $$;
+
+-- === Privacy ====================================================================================
+-- These reach the tables of every plugin, also of one that is gone. Names of tables and columns
+-- come from PostgreSQL's catalogue, where core.data_map names them, and are quoted by format();
+-- nothing else becomes SQL.
+
+-- The tables on the data map that are there. `mine` is the condition for a user's rows, the user
+-- being $1; where the owner's column is JSON (jobs), its member `user_id` counts.
+CREATE FUNCTION core.mapped_tables()
+RETURNS TABLE (plugin text, name text, relation regclass, mine text, exclude text[],
+               retention_days integer)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT d.plugin, c.relname::text, c.oid::regclass,
+           CASE WHEN c.oid = 'core.invitations'::regclass
+                THEN '(user_id = $1 OR email = (SELECT u.email FROM core.users u WHERE u.id = $1))'
+                WHEN o.atttypid = 'jsonb'::regtype
+                THEN format('%I->>''user_id'' = $1::text', o.attname)
+                ELSE format('%I = $1', o.attname) END,
+           d.exclude, d.retention_days
+    FROM core.data_map d
+    JOIN pg_class c ON c.relnamespace = to_regnamespace(quote_ident(d.plugin))
+        AND c.relname LIKE replace(replace(d."table", '_', '\_'), '*', '%')
+        AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    JOIN pg_attribute o ON o.attrelid = c.oid AND o.attname = d.owner_column AND NOT o.attisdropped
+    ORDER BY d.plugin, c.relname
+$$;
+
+-- How many rows there are of a user, by table: for the user, or an admin who erases them.
+CREATE FUNCTION core.held_about(p_user uuid) RETURNS TABLE (plugin text, name text, held bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+DECLARE
+    v_table record;
+BEGIN
+    IF p_user IS DISTINCT FROM caller() AND NOT caller_is_admin() THEN RETURN; END IF;
+    FOR v_table IN SELECT * FROM mapped_tables() LOOP
+        plugin := v_table.plugin;
+        name := v_table.name;
+        EXECUTE format('SELECT count(*) FROM %s WHERE %s', v_table.relation, v_table.mine)
+            INTO held USING p_user;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- Every table on the map as an export describes it; columns that are never exported left out.
+CREATE FUNCTION core.export_tables()
+RETURNS TABLE (plugin text, name text, subject text, purpose text, legal_basis text,
+               retention text, exported boolean, columns jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT t.plugin, t.name, d.subject, d.purpose, d.legal_basis, d.retention,
+           NOT '*' = ANY (t.exclude),
+           (SELECT jsonb_agg(jsonb_build_object('name', a.attname, 'type',
+                                                format_type(a.atttypid, a.atttypmod),
+                                                'nullable', NOT a.attnotnull) ORDER BY a.attnum)
+            FROM pg_attribute a WHERE a.attrelid = t.relation AND a.attnum > 0
+              AND NOT a.attisdropped AND NOT a.attname = ANY (t.exclude))
+    FROM core.mapped_tables() t
+    JOIN core.data_map d ON d.plugin = t.plugin
+        AND t.name LIKE replace(replace(d."table", '_', '\_'), '*', '%')
+    ORDER BY t.plugin, t.name
+$$;
+
+-- The rows of the transaction's user in one table of the map, in whatever tenant they are.
+CREATE FUNCTION core.export_rows(p_plugin text, p_name text) RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp
+SET timezone = 'UTC' AS $$
+DECLARE
+    v_table record;
+BEGIN
+    FOR v_table IN SELECT * FROM mapped_tables() t
+        WHERE t.plugin = p_plugin AND t.name = p_name AND NOT '*' = ANY (t.exclude)
+    LOOP
+        RETURN QUERY EXECUTE format('SELECT to_jsonb(t) - $2 FROM %s t WHERE %s',
+                                    v_table.relation, v_table.mine)
+            USING caller(), v_table.exclude;
+    END LOOP;
+END $$;
+
+-- The original files of a user, in whatever tenant they are.
+CREATE FUNCTION core.files_of(p_user uuid)
+RETURNS TABLE (tenant_id uuid, project_id uuid, document_id uuid, filename text, stored boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT d.tenant_id, d.project_id, d.id, d.filename, d.stored FROM core.documents d
+    WHERE d.user_id = p_user AND (p_user = core.caller() OR core.caller_is_admin())
+    ORDER BY d.id
+$$;
+
+-- The tenants that go with a user: their own, and those nobody else is in.
+CREATE FUNCTION core.tenants_that_go(p_user uuid) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT t.id FROM core.tenants t
+    WHERE (p_user = core.caller() OR core.caller_is_admin())
+      AND (t.personal_of = p_user
+           OR (EXISTS (SELECT FROM core.memberships m
+                       WHERE m.tenant_id = t.id AND m.user_id = p_user)
+               AND NOT EXISTS (SELECT FROM core.memberships m
+                               WHERE m.tenant_id = t.id AND m.user_id <> p_user)))
+$$;
+
+-- Erasure, first step: the account is shut, so that nothing is added while files are deleted, and
+-- a job can go on where this was interrupted. Answers 'ok', or why not.
+CREATE FUNCTION core.begin_erasure(p_user uuid) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+BEGIN
+    IF p_user IS DISTINCT FROM caller() AND NOT caller_is_admin() THEN RETURN 'forbidden'; END IF;
+    IF last_admin(p_user) THEN RETURN 'last_admin'; END IF;
+    UPDATE users SET is_active = false, updated_at = now() WHERE id = p_user;
+    IF NOT FOUND THEN RETURN 'not_found'; END IF;
+    INSERT INTO erasures (user_id) VALUES (p_user) ON CONFLICT (user_id) DO NOTHING;
+    RETURN 'ok';
+END $$;
+
+-- Erasure, last step: every row on the map, then the account. What it answers is the receipt, and
+-- stands in the audit log from now on; it names nobody. An error, and nothing is erased, when a
+-- row were left.
+CREATE FUNCTION core.erase_user(p_user uuid, p_receipt uuid, p_files integer) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+DECLARE
+    v_actor uuid := NULLIF(caller(), p_user);
+    v_before jsonb;
+    v_rows jsonb;
+    v_left text;
+    v_handed bigint;
+    v_receipt jsonb;
+BEGIN
+    IF NOT EXISTS (SELECT FROM erasures e WHERE e.user_id = p_user)
+       OR (v_actor IS NOT NULL AND NOT caller_is_admin()) THEN RETURN NULL; END IF;
+    SELECT jsonb_object_agg(h.plugin || '.' || h.name, h.held) INTO v_before
+    FROM held_about(p_user) h;
+    v_handed := hand_over_projects(p_user);
+    PERFORM erase_rows(p_user);
+    UPDATE audit SET object_id = NULL WHERE object_id = p_user;
+    PERFORM delete_user(p_user);
+    SELECT jsonb_object_agg(h.plugin || '.' || h.name, jsonb_build_object(
+               'before', coalesce(v_before->(h.plugin || '.' || h.name), '0'), 'after', h.held)),
+           string_agg(h.plugin || '.' || h.name, ', ') FILTER (WHERE h.held > 0)
+    INTO v_rows, v_left FROM held_about(p_user) h;
+    IF v_left IS NOT NULL THEN
+        RAISE EXCEPTION 'rows are left in %', v_left USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    v_receipt := jsonb_build_object(
+        'receipt', p_receipt, 'erased_at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+        'subject', encode(sha256(convert_to(p_receipt || ':' || p_user, 'UTF8')), 'hex'),
+        'rows', v_rows, 'files', p_files, 'projects_handed_over', v_handed, 'verified', true);
+    INSERT INTO audit (id, user_id, action, outcome, details)
+    VALUES (p_receipt, v_actor, 'user.erased', 'done', v_receipt);
+    RETURN v_receipt;
+END $$;
+
+-- Projects of a user in tenants where others are go to the oldest owner, else admin, else member.
+CREATE FUNCTION core.hand_over_projects(p_user uuid) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    WITH heirs AS (
+        SELECT DISTINCT ON (m.tenant_id) m.tenant_id, m.user_id
+        FROM core.memberships m JOIN core.tenants t ON t.id = m.tenant_id
+        WHERE m.user_id <> p_user AND t.personal_of IS DISTINCT FROM p_user
+        ORDER BY m.tenant_id, array_position(ARRAY['owner', 'admin', 'member'], m.role),
+                 m.created_at, m.user_id
+    ), handed AS (
+        UPDATE core.projects p SET user_id = h.user_id FROM heirs h
+        WHERE h.tenant_id = p.tenant_id AND p.user_id = p_user
+          AND EXISTS (SELECT FROM core.erasures e WHERE e.user_id = p_user)
+        RETURNING 1
+    ) SELECT count(*) FROM handed
+$$;
+
+-- A user's rows in every table of the map, but those that go with the account itself. A row that
+-- another one still refers to is tried again when that one is gone.
+CREATE FUNCTION core.erase_rows(p_user uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+DECLARE
+    v_table record;
+    v_waiting regclass[] := '{}';
+    v_blocked regclass[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM erasures e WHERE e.user_id = p_user)
+       OR (p_user IS DISTINCT FROM caller() AND NOT caller_is_admin()) THEN RETURN; END IF;
+    LOOP
+        v_blocked := '{}';
+        FOR v_table IN SELECT * FROM mapped_tables() t
+            WHERE NOT (t.plugin = 'core' AND t.name IN ('users', 'tenants', 'memberships',
+                                                        'projects', 'audit', 'erasures'))
+              AND (v_waiting = '{}' OR t.relation = ANY (v_waiting))
+        LOOP
+            BEGIN
+                EXECUTE format('DELETE FROM %s WHERE %s', v_table.relation, v_table.mine)
+                    USING p_user;
+            EXCEPTION WHEN foreign_key_violation THEN
+                v_blocked := v_blocked || v_table.relation;
+            END;
+        END LOOP;
+        EXIT WHEN v_blocked = '{}';
+        IF v_blocked = v_waiting THEN
+            RAISE EXCEPTION 'rows of others refer to rows in %', v_blocked
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        v_waiting := v_blocked;
+    END LOOP;
+END $$;
+
+-- A receipt by its id, for whoever holds it; it names nobody.
+CREATE FUNCTION core.erasure_receipt(p_receipt uuid) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT details FROM core.audit WHERE id = p_receipt AND action = 'user.erased'
+$$;
+
+-- Accounts whose erasure began so long ago that it must have been interrupted. For the job that
+-- goes on with them: no row in anybody's transaction.
+CREATE FUNCTION core.interrupted_erasures(p_age interval) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT e.user_id FROM core.erasures e
+    WHERE core.caller() IS NULL AND e.created_at < now() - p_age ORDER BY e.created_at
+$$;
+
+-- Delete what has been kept for as long as the map says (`retention_days`, by `created_at`), and
+-- audit entries after p_audit_days. Answers what was deleted.
+CREATE FUNCTION core.enforce_retention(p_audit_days integer)
+RETURNS TABLE (plugin text, name text, deleted bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+DECLARE
+    v_table record;
+BEGIN
+    FOR v_table IN
+        SELECT t.plugin, t.name, t.relation, t.retention_days AS days FROM mapped_tables() t
+        WHERE t.retention_days IS NOT NULL
+        UNION ALL SELECT 'core', 'audit', 'core.audit'::regclass, greatest(p_audit_days, 1)
+    LOOP
+        EXECUTE format('DELETE FROM %s WHERE created_at < now() - make_interval(days => $1)',
+                       v_table.relation) USING v_table.days;
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+        plugin := v_table.plugin;
+        name := v_table.name;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- The audit log, newest first, for admins; a page ends before (p_before, p_before_id).
+CREATE FUNCTION core.audit_entries(p_limit integer, p_before timestamptz, p_before_id uuid)
+RETURNS SETOF core.audit
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT * FROM core.audit
+    WHERE core.caller_is_admin()
+      AND (p_before IS NULL OR (created_at, id) < (p_before, p_before_id))
+    ORDER BY created_at DESC, id DESC LIMIT p_limit
+$$;

@@ -1,7 +1,7 @@
-"""Row-level security: how a tenant table is made, and the check that none escapes it.
+"""Row-level security: how a table of tenant data is made.
 
 Alembic revisions of the core and of showcases call `create_tenant_table`; after each migration
-`check_catalogue` reads PostgreSQL's own catalogue and refuses a table that is not protected.
+`db.catalogue` reads PostgreSQL's own catalogue and refuses a table that is not protected.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import Connection, text
 
 from baukasten_core.contracts.auth import Scope
 from baukasten_core.db.roles import Roles
-from baukasten_core.errors import PluginError
 
 # An unset setting reads as NULL on a fresh connection and as '' on a reused one.
 TENANT = "NULLIF(current_setting('baukasten.tenant_id', true), '')::uuid"
@@ -23,7 +21,7 @@ USER = "NULLIF(current_setting('baukasten.user_id', true), '')::uuid"
 SAME_TENANT = f"tenant_id = {TENANT}"
 NOT_SOMEONE_ELSES = f"(NOT private OR user_id = {USER})"
 
-__all__ = ["Scope", "check_catalogue", "create_tenant_table", "drop_tenant_table", "protect_table"]
+__all__ = ["Scope", "create_tenant_table", "drop_tenant_table", "protect_table"]
 
 
 def create_tenant_table(
@@ -118,73 +116,3 @@ def _common(project: bool, private: bool) -> list[Any]:
         no = sa.text("false")
         columns.append(sa.Column("private", sa.Boolean, server_default=no, nullable=False))
     return columns
-
-
-# --- the catalogue check ------------------------------------------------------------------
-
-TABLES_WITHOUT_ROWS_OF_PEOPLE = frozenset({"alembic_version", "data_map", "plugins"})
-
-CATALOGUE = """
-SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced,
-       pg_get_userbyid(c.relowner) AS owner,
-       EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id'
-               AND NOT a.attisdropped AND a.attnotnull) AS tenant_id,
-       has_table_privilege(:app, c.oid, 'TRUNCATE, TRIGGER, REFERENCES') AS too_much,
-       (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive
-        AND NOT p.polroles = ARRAY[CAST(CAST(:system AS text) AS regrole)::oid]
-        AND coalesce(pg_get_expr(p.polqual, p.polrelid), '')
-            !~ 'baukasten\\.(tenant|user)_id') AS open_doors,
-       (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid) AS policies
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = :schema AND c.relkind IN ('r', 'p') ORDER BY c.relname
-"""
-
-SIMPLE_FOREIGN_KEYS = """
-SELECT c.conrelid::regclass::text AS name, c.conname AS key FROM pg_constraint c
-JOIN pg_namespace n ON n.oid = c.connamespace
-WHERE n.nspname = :schema AND c.contype = 'f'
-  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attname = 'tenant_id')
-  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.confrelid AND a.attname = 'tenant_id')
-  AND NOT EXISTS (SELECT FROM unnest(c.conkey, c.confkey) AS pair(own, theirs)
-                  JOIN pg_attribute o ON o.attrelid = c.conrelid AND o.attnum = pair.own
-                  JOIN pg_attribute t ON t.attrelid = c.confrelid AND t.attnum = pair.theirs
-                  WHERE o.attname = 'tenant_id' AND t.attname = 'tenant_id')
-"""
-
-
-def check_catalogue(
-    connection: Connection, roles: Roles, schema: str, *, mapped: frozenset[str] | None = None
-) -> None:
-    """Refuse a schema in which a table escapes row-level security.
-
-    Args:
-        mapped: for a showcase, the tables on its data map: every table must be on it and must
-            have a `tenant_id`.
-
-    Raises:
-        PluginError: naming each table and what it lacks.
-    """
-    parameters = {"schema": schema, "app": roles.app, "system": roles.system}
-    faults: list[str] = []
-    for row in connection.execute(text(CATALOGUE), parameters):
-        if row.name not in TABLES_WITHOUT_ROWS_OF_PEOPLE:
-            faults += [f"{schema}.{row.name} {fault}" for fault in _faults(row, mapped)]
-    for row in connection.execute(text(SIMPLE_FOREIGN_KEYS), {"schema": schema}):
-        faults.append(f"{row.name}: the foreign key {row.key} must include tenant_id on both sides")
-    if faults:
-        raise PluginError("; ".join(faults))
-
-
-def _faults(row: Any, mapped: frozenset[str] | None) -> list[str]:
-    faults = []
-    if not row.forced or not row.policies:
-        faults.append("has no forced row-level security: make it with create_tenant_table")
-    if row.open_doors:
-        faults.append("has a policy that does not ask for the tenant or the user")
-    if row.too_much:
-        faults.append("lets the app role truncate, reference or put triggers on it")
-    if mapped is not None and not row.tenant_id:
-        faults.append("has no tenant_id")
-    if mapped is not None and row.name not in mapped:
-        faults.append("is not on the data map")
-    return faults

@@ -15,7 +15,8 @@ from baukasten_core.db.paging import Cursor
 class Dated(Protocol):
     """A row with an id."""
 
-    id: UUID
+    @property
+    def id(self) -> UUID: ...
 
 
 R = TypeVar("R", bound=Dated)
