@@ -24,6 +24,7 @@ from baukasten_core.http.dependencies import (
 )
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.paging import paged
+from baukasten_core.http.privacy_routes import ERASED
 
 router = APIRouter(prefix="/admin", tags=["admin"], responses=problem_responses(401, 403, 503))
 
@@ -85,6 +86,9 @@ async def change_user(user_id: UUID, body: UserChange, kit: CurrentKit) -> User:
     return await users_routes.update_user(kit, user_id, body)
 
 
-@router.delete("/users/{user_id}", status_code=204, responses=problem_responses(400, 404))
-async def delete_user(user_id: UUID, caller: Admin, session: Session) -> None:
-    await users_routes.delete_user(user_id, caller, session)
+@router.delete(
+    "/users/{user_id}", status_code=204, responses={**ERASED, **problem_responses(400, 404)}
+)
+async def delete_user(user_id: UUID, kit: CurrentKit, response: Response) -> None:
+    """Erase an account and everything held about its user, with a receipt."""
+    await users_routes.delete_user(user_id, kit, response)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter, BackgroundTasks, Response
 
 from baukasten_core.accounts import admin, sessions, users
 from baukasten_core.accounts.mail_tokens import delete_mail_tokens
@@ -15,6 +15,7 @@ from baukasten_core.http.account_models import ProfileChange, ProfileOut, UserCh
 from baukasten_core.http.auth_routes import mail_later
 from baukasten_core.http.dependencies import Admin, Caller, CurrentKit, Session
 from baukasten_core.http.errors import problem_responses
+from baukasten_core.http.privacy_routes import ERASED, erase_user
 from baukasten_core.kit import Kit
 
 router = APIRouter(prefix="/users", tags=["users"], responses=problem_responses(401, 403, 503))
@@ -57,11 +58,13 @@ async def change_user(user_id: UUID, body: UserChange, kit: CurrentKit) -> User:
     return await update_user(kit, user_id, body)
 
 
-@router.delete(ONE, status_code=204, responses=problem_responses(400, 404))
-async def delete_user(user_id: UUID, caller: Admin, session: Session) -> None:
-    if user_id == caller.user_id:
+@router.delete(ONE, status_code=204, responses={**ERASED, **problem_responses(400, 404)})
+async def delete_user(user_id: UUID, kit: CurrentKit, response: Response) -> None:
+    """Erase an account and everything held about its user, with a receipt."""
+    admin.require_admin(kit.principal)
+    if user_id == kit.principal.user_id:
         raise BadRequest("Cannot delete your own account")
-    await admin.delete_user(session, user_id)
+    await erase_user(kit.services, kit.principal, user_id, response)
 
 
 async def update_user(kit: Kit, user_id: UUID, body: UserChange) -> User:
