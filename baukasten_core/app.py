@@ -8,7 +8,7 @@ handles to the embedder and the gateway passed in.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,15 +18,21 @@ from pydantic import ValidationError
 
 from baukasten_core import __version__
 from baukasten_core.accounts.tokens import AccessTokens
+from baukasten_core.background import jobs_in_process
 from baukasten_core.contracts.embedding import EmbeddingProvider
 from baukasten_core.contracts.gateway import LLMGateway
 from baukasten_core.contracts.provider import Provider
+from baukasten_core.contracts.reranking import Reranker
 from baukasten_core.db.migrate import CORE, Migrated, MigrationReport, migrate
 from baukasten_core.db.roles import Roles
 from baukasten_core.db.session import Database, refuse_unsafe_role
 from baukasten_core.db.state import plugin_states, what_is_missing
 from baukasten_core.db.urls import app_url
+from baukasten_core.documents.extract import Extractor
+from baukasten_core.documents.fetch import Fetcher
+from baukasten_core.documents.ingest import Ingestor
 from baukasten_core.documents.search import Searcher
+from baukasten_core.documents.service import Documents
 from baukasten_core.errors import PluginQuarantined, SettingsError, StartupRefused
 from baukasten_core.gateway.checks import chain_check
 from baukasten_core.gateway.gateway import Gateway
@@ -34,6 +40,7 @@ from baukasten_core.gateway.instances import build_instances
 from baukasten_core.http import (
     admin_routes,
     auth_routes,
+    documents_routes,
     privacy_routes,
     projects_routes,
     sessions_routes,
@@ -47,6 +54,7 @@ from baukasten_core.http.openapi import document_problems
 from baukasten_core.http.pages import mount_pages
 from baukasten_core.jobs import Jobs
 from baukasten_core.logs import configure_logs
+from baukasten_core.parts import document_limits, embedding_guard, transform_of, vector_options
 from baukasten_core.plugins import PluginHost
 from baukasten_core.services import Services
 from baukasten_core.settings import Settings
@@ -62,6 +70,7 @@ ROUTERS = (
     users_routes.router,
     tenants_routes.router,
     projects_routes.router,
+    documents_routes.router,
     admin_routes.router,
 )
 
@@ -88,7 +97,10 @@ async def open_services(
     try:
         await refuse_unsafe_role(database)
         await quarantine_unmigrated(database, host)
-        yield build_services(settings, host, database, embedder=embedder, gateway=gateway)
+        async with Extractor(document_limits(settings)) as extractor:
+            yield build_services(
+                settings, host, database, extractor, embedder=embedder, gateway=gateway
+            )
     finally:
         await database.close()
 
@@ -109,7 +121,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings, host, embedder=embedder, gateway=gateway) as services:
             app.state.services = services
-            yield
+            async with jobs_in_process(services) if settings.jobs.in_process else nullcontext():
+                yield
 
     configure_logs(settings.log_level)
     app = new_app(settings.title, settings.server.max_body_mib, lifespan)
@@ -221,6 +234,7 @@ def build_services(
     settings: Settings,
     host: PluginHost,
     database: Database,
+    extractor: Extractor,
     *,
     embedder: EmbeddingProvider | None,
     gateway: LLMGateway | None,
@@ -231,10 +245,20 @@ def build_services(
     embedder = embedder or build_embedder(settings, host)
     gateway = gateway or build_gateway(settings, host)
     vectors = build(
-        "storage.vectors",
-        storage.vectors,
-        host.vector_stores(),
-        {"exact_below": settings.retrieval.exact_below},
+        "storage.vectors", storage.vectors, host.vector_stores(), vector_options(settings)
+    )
+    blobs = build("storage.blobs", storage.blobs, host.blob_stores(), blob_options)
+    guard = embedding_guard(settings, database)
+    jobs = Jobs()
+    ingestor = Ingestor(
+        database,
+        blobs,
+        embedder,
+        vectors,
+        extractor,
+        transform_of=partial(transform_of, host),
+        guard=guard,
+        chunk_characters=settings.documents.chunk_characters,
     )
     return Services(
         settings=settings,
@@ -243,7 +267,7 @@ def build_services(
         embedder=embedder,
         gateway=gateway,
         vectors=vectors,
-        blobs=build("storage.blobs", storage.blobs, host.blob_stores(), blob_options),
+        blobs=blobs,
         mailer=build(
             "mail.provider", settings.mail.provider, host.mailers(), settings.mail.options
         ),
@@ -252,8 +276,11 @@ def build_services(
             for name in settings.auth.providers
         ),
         tokens=access_tokens(settings),
-        jobs=Jobs(),
-        searcher=Searcher(database, embedder, vectors),
+        jobs=jobs,
+        searcher=Searcher(
+            database, embedder, vectors, guard=guard, reranker=build_reranker(settings, host)
+        ),
+        documents=Documents(database, blobs, jobs, extractor, Fetcher(extractor.limits), ingestor),
         checks={
             "provider:llm": chain_check(
                 gateway, settings.llm.chain, frozenset(settings.privacy.residency)
@@ -267,12 +294,25 @@ def auth_options(settings: Settings, name: str) -> Mapping[str, Any]:
     return {"sites": settings.auth.oidc} if name == "oidc" else {}
 
 
+def build_reranker(settings: Settings, host: PluginHost) -> Reranker | None:
+    """The reranker that the settings name; none by default."""
+    retrieval = settings.retrieval
+    if retrieval.reranker is None:
+        return None
+    return build(
+        "retrieval.reranker", retrieval.reranker, host.rerankers(), retrieval.reranker_options
+    )
+
+
 def build_embedder(settings: Settings, host: PluginHost) -> EmbeddingProvider:
     """The embedder that the settings name, in this process."""
     embedding = settings.embedding
-    return build(
-        "embedding.provider", embedding.provider, host.embedding_providers(), embedding.options
-    )
+    providers = host.embedding_providers()
+    provider = providers.get(embedding.provider)
+    options = dict(embedding.options)
+    if embedding.threads and provider and "threads" in provider.config.model_fields:
+        options.setdefault("threads", embedding.threads)
+    return build("embedding.provider", embedding.provider, providers, options)
 
 
 def build_gateway(settings: Settings, host: PluginHost) -> LLMGateway:

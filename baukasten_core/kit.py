@@ -94,6 +94,29 @@ class Kit:
             rows = await session.scalars(wanted.options(*whole))
             return {row.id: _document_text(row) for row in rows}
 
+    async def add_text(
+        self, content: str, *, project_id: UUID | None, title: str | None = None
+    ) -> UUID:
+        """A new document from text; it can be searched some moments later.
+
+        Raises `Unprocessable` for nothing but white space, `Conflict` for text that is there
+        already (its `extra["document_id"]` names the document).
+        """
+        documents = self.services.documents
+        added = await documents.add_text(
+            self.principal, content, project_id=project_id, title=title
+        )
+        return added.id
+
+    async def add_url(self, url: str, *, project_id: UUID | None) -> UUID:
+        """A new document from a public web address, fetched now.
+
+        Raises `Unprocessable` for an address that is not public, can't be reached or has no
+        text, `Conflict` as `add_text`.
+        """
+        added = await self.services.documents.add_url(self.principal, url, project_id=project_id)
+        return added.id
+
     async def detect_language(self, text: str) -> Language | None:
         """Which of the platform's languages a text is in, None where that can't be told."""
         found = await self.services.languages.detect_in_thread(text, LANGUAGES)

@@ -20,6 +20,7 @@ from baukasten_core.settings import Settings
 if TYPE_CHECKING:
     from baukasten_core.accounts.tokens import AccessTokens
     from baukasten_core.documents.search import Searcher
+    from baukasten_core.documents.service import Documents
     from baukasten_core.jobs import Jobs
 
 Check = Callable[[], Awaitable[str | None]]
@@ -42,6 +43,7 @@ class Services:
     tokens: AccessTokens
     jobs: Jobs
     searcher: Searcher
+    documents: Documents
     languages: LanguageDetector = field(default_factory=LanguageDetector)
     checks: Mapping[str, Check] = field(default_factory=dict)
     health: HealthMemory = field(default_factory=HealthMemory)

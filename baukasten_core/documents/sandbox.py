@@ -94,6 +94,7 @@ class Sandbox:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        ours.settimeout(_START_SECONDS)
         self._control = ours
         return ours
 

@@ -30,33 +30,35 @@ MAX_REQUEST = 65536
 
 
 class Zygote:
-    """Forks a child for every request and tells how each ended."""
+    """Forks a child for every request, tells how each ended, kills those nobody waits for."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._children: dict[int, int] = {}  # process id -> descriptor for its status
         self._address_space = confine.address_space()
-        self._wake, waker = socket.socketpair()
+        self._wake, self._waker = socket.socketpair()
         self._wake.setblocking(False)
-        waker.setblocking(False)
-        self._waker = waker
+        self._waker.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._control, selectors.EVENT_READ)
+        self._selector.register(self._wake, selectors.EVENT_READ)
 
     def run(self) -> None:
         """Serve until the parent is gone, then kill what is left."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._control, selectors.EVENT_READ)
-            selector.register(self._wake, selectors.EVENT_READ)
-            while True:
-                ready = {key.fileobj for key, _ in selector.select()}
-                if self._wake in ready:
-                    self._reap()
-                if self._control in ready and not self._accept():
-                    break
+        while True:
+            ready = {key.fileobj for key, _ in self._selector.select()}
+            for pid, status in self._children.items():
+                if status in ready:  # nobody waits for it any more
+                    self._selector.unregister(status)
+                    _kill(pid)
+            if self._wake in ready:
+                self._reap()
+            if self._control in ready and not self._accept():
+                break
         for pid in self._children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            _kill(pid)
 
     def _accept(self) -> bool:
         data, descriptors, _, _ = socket.recv_fds(self._control, MAX_REQUEST, 3)
@@ -70,6 +72,8 @@ class Zygote:
         os.close(file)
         os.close(result)
         self._children[pid] = status
+        # Nothing is ever sent to us here: it becomes readable when the other end closes.
+        self._selector.register(status, selectors.EVENT_READ)
         with contextlib.suppress(OSError):  # the child does the same; whoever comes first
             os.setpgid(pid, pid)
         _tell(status, pid)
@@ -82,9 +86,9 @@ class Zygote:
             confine.die_with_parent()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self._control.close()
-            self._wake.close()
-            self._waker.close()
+            self._selector.close()
+            for end in (self._control, self._wake, self._waker):
+                end.close()
             for status in self._children.values():
                 os.close(status)
             _answer(wire.Request.decode(data), file, result, self._address_space)
@@ -101,8 +105,15 @@ class Zygote:
                 if pid == 0:
                     return
                 descriptor = self._children.pop(pid)
+                with contextlib.suppress(KeyError):
+                    self._selector.unregister(descriptor)
                 _tell(descriptor, os.waitstatus_to_exitcode(status))
                 os.close(descriptor)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _tell(descriptor: int, number: int) -> None:

@@ -65,7 +65,7 @@ def register_vector_stores() -> Sequence[Provider[VectorStore]]:
             "pgvector",
             build=pgvector_store.PgVectorStore,
             config=pgvector_store.PgVectorConfig,
-            summary="vectors in the platform's own PostgreSQL; the default",
+            summary="vectors in PostgreSQL, under row-level security; the default",
         )
     ]
 

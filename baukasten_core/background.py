@@ -1,0 +1,101 @@
+"""What the worker runs: the core's jobs and those of every showcase."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from baukasten_core.contracts.auth import Principal, Scope
+from baukasten_core.contracts.showcase import Job
+from baukasten_core.errors import PluginError
+from baukasten_core.jobs import Handler
+from baukasten_core.kit import Kit
+from baukasten_core.services import Services
+
+if TYPE_CHECKING:
+    from baukasten_core.jobs.worker import Worker
+
+OWNER = text(
+    "SELECT u.email, u.is_admin, u.language, m.role FROM core.users u"
+    " JOIN core.memberships m ON m.user_id = u.id WHERE u.id = :user AND m.tenant_id = :tenant"
+)
+
+
+def job_handlers(services: Services) -> Mapping[str, Handler]:
+    """Every handler by job name.
+
+    Raises:
+        PluginError: two showcases have a job of the same name.
+    """
+    handlers = dict(services.documents.handlers())
+    for showcase in services.host.showcases().values():
+        for job in showcase.jobs:
+            if job.name in handlers:
+                raise PluginError(
+                    f"the job name `{job.name}` of `{showcase.name}` is taken; begin it with "
+                    f"`{showcase.name}.`"
+                )
+            handlers[job.name] = _handler(services, job)
+    return handlers
+
+
+def build_worker(services: Services) -> Worker:
+    """A worker for this process."""
+    from baukasten_core.jobs.worker import Worker
+
+    settings = services.settings.jobs
+    return Worker(
+        services.database.url.render_as_string(hide_password=False),
+        job_handlers(services),
+        concurrency=settings.concurrency,
+        stalled_seconds=settings.stalled_seconds,
+    )
+
+
+@asynccontextmanager
+async def jobs_in_process(services: Services) -> AsyncIterator[None]:
+    """Run jobs in this process meanwhile."""
+    worker = build_worker(services)
+    running = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        await worker.stop()
+        await running
+
+
+def _handler(services: Services, job: Job) -> Handler:
+    """A showcase's job: run with a Kit of whoever enqueued it, unless they are gone."""
+
+    async def run(scope: Scope, **ids: Any) -> None:
+        principal = await _principal(services, scope)
+        if principal is not None:
+            await job.run(Kit(services, principal), **ids)
+
+    async def failed(scope: Scope, error: Exception, **ids: Any) -> None:
+        principal = await _principal(services, scope)
+        if principal is not None and job.on_failure is not None:
+            await job.on_failure(Kit(services, principal), error, **ids)
+
+    return Handler(run, failed if job.on_failure else None, retries=job.retries)
+
+
+async def _principal(services: Services, scope: Scope) -> Principal | None:
+    """Who enqueued a job, with the rights they have now; None if they left."""
+    async with services.database.transaction(scope) as session:
+        values = {"user": scope.user_id, "tenant": scope.tenant_id}
+        row = (await session.execute(OWNER, values)).one_or_none()
+    if row is None or scope.user_id is None or scope.tenant_id is None:
+        return None
+    return Principal(
+        user_id=scope.user_id,
+        tenant_id=scope.tenant_id,
+        email=row.email,
+        role=row.role,
+        is_admin=row.is_admin,
+        language=row.language,
+    )

@@ -1,0 +1,356 @@
+"""Documents: put in, listed, read and deleted. Row-level security decides what is seen."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select, text, tuple_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
+
+from baukasten_core.contracts.auth import Principal, Scope
+from baukasten_core.contracts.storage import BlobStore
+from baukasten_core.db.paging import Cursor
+from baukasten_core.db.session import Database
+from baukasten_core.documents.access import within_project
+from baukasten_core.documents.extract import Extractor, FileInfo, from_text
+from baukasten_core.documents.fetch import Fetched, Fetcher
+from baukasten_core.documents.files import file_key
+from baukasten_core.documents.ingest import Ingestor
+from baukasten_core.documents.models import Document
+from baukasten_core.documents.text import Extracted, normalize
+from baukasten_core.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    ProviderError,
+    Unprocessable,
+)
+from baukasten_core.jobs import Handler, Jobs
+
+INGEST = "documents.ingest"
+ERASE_FILE = "documents.erase_file"
+PIECE = 256 * 1024
+METADATA_CHARACTERS = 64 * 1024
+NAME_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that came in, whole and on disk."""
+
+    path: Path
+    filename: str
+    size: int
+    sha256: bytes
+
+
+class Documents:
+    """The documents of tenants: everything a route or a command does with them.
+
+    Each call that puts something in has transactions of its own, so that no connection is held
+    while a file is looked at or an address is fetched.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        jobs: Jobs,
+        extractor: Extractor,
+        fetcher: Fetcher,
+        ingestor: Ingestor,
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._jobs = jobs
+        self._extractor = extractor
+        self._fetcher = fetcher
+        self._ingestor = ingestor
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """The background work of this room."""
+        return {
+            INGEST: Handler(self._ingestor.run, self._ingestor.failed),
+            ERASE_FILE: Handler(self._erase_file, retries=20),
+        }
+
+    # --- putting in -----------------------------------------------------------------------------
+
+    async def add_text(
+        self,
+        principal: Principal,
+        content: str,
+        *,
+        title: str | None = None,
+        project_id: UUID | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        private: bool = False,
+    ) -> Document:
+        """A document from text.
+
+        Raises:
+            Unprocessable: nothing but white space, or too long.
+            NotFound: the project is not there.
+            Conflict: the project has this content already; the error names the document.
+        """
+        extracted = await asyncio.to_thread(from_text, content, self._extractor.limits, title=title)
+        raw = extracted.text.encode()
+        document = _new(principal, project_id, private, type="text", metadata=metadata)
+        document.media_type, document.size = "text/plain", len(raw)
+        document.sha256 = hashlib.sha256(raw).digest()
+        await self._set_text(document, extracted)
+        document.title = _name(title)
+        return await self._insert(principal, document)
+
+    async def add_file(
+        self,
+        principal: Principal,
+        upload: Upload,
+        *,
+        project_id: UUID | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        private: bool = False,
+    ) -> Document:
+        """A document from an uploaded file, after a quick look at it.
+
+        Raises what `add_text` and `Extractor.inspect` raise.
+        """
+        document = _new(principal, project_id, private, type="file", metadata=metadata)
+        document.sha256, document.size = upload.sha256, upload.size
+        document.filename = _name(upload.filename)
+        await self._check(principal, document)
+        info = await self._extractor.inspect(upload.path, filename=upload.filename)
+        document.type, document.media_type = info.type, info.media_type
+        document.title = _name(info.title)
+        return await self._insert(principal, document, upload.path)
+
+    async def add_url(
+        self,
+        principal: Principal,
+        url: str,
+        *,
+        project_id: UUID | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        private: bool = False,
+    ) -> Document:
+        """A document from a public web address, fetched now.
+
+        Raises what `add_text`, `Fetcher.fetch` and `Extractor.extract` raise.
+        """
+        document = _new(principal, project_id, private, type="url", metadata=metadata)
+        async with self._database.transaction(principal.scope) as session:
+            await _require_project(session, document.project_id)
+        with tempfile.TemporaryDirectory(prefix="baukasten-") as folder:
+            fetched = await self._fetcher.fetch(url, Path(folder) / "page")
+            document.url, document.size = fetched.url, fetched.size
+            document.filename = _name(fetched.filename)
+            document.sha256 = await asyncio.to_thread(_digest, fetched.path)
+            await self._read_page(document, fetched)
+            return await self._insert(principal, document, fetched.path)
+
+    async def _read_page(self, document: Document, fetched: Fetched) -> None:
+        """A page's text now, so that one without any is refused; a file's later, like an
+        upload's."""
+        name = fetched.filename or "page"
+        info: FileInfo = await self._extractor.inspect(fetched.path, filename=name)
+        document.media_type, document.title = info.media_type, _name(info.title)
+        if info.type in ("html", "text", "markdown"):
+            await self._set_text(document, await self._extractor.extract_fetched(fetched))
+
+    async def _set_text(self, document: Document, extracted: Extracted) -> None:
+        for column, value in (await self._ingestor.text_values(extracted)).items():
+            setattr(document, column, _name(value) if column == "title" else value)
+
+    async def _check(self, principal: Principal, document: Document) -> None:
+        async with self._database.transaction(principal.scope) as session:
+            await _require_project(session, document.project_id)
+            await _refuse_duplicate(session, document)
+
+    async def _insert(
+        self, principal: Principal, document: Document, path: Path | None = None
+    ) -> Document:
+        """Store the file, then the row and its job in one transaction."""
+        await self._check(principal, document)
+        key = file_key(document.tenant_id, document.project_id, document.id)
+        if path is not None:
+            await self._blobs.put(key, _pieces(path))
+            document.stored = True
+        try:
+            async with self._database.transaction(principal.scope) as session:
+                session.add(document)
+                await session.flush()
+                await self._jobs.enqueue(session, principal, INGEST, document_id=document.id)
+                await session.refresh(document)
+        except BaseException as error:
+            if path is not None:
+                with suppress(ProviderError):
+                    await self._blobs.delete(key)
+            if isinstance(error, IntegrityError):
+                await self._check(principal, document)  # names what came first, or is gone
+            raise
+        return document
+
+    # --- reading --------------------------------------------------------------------------------
+
+    async def get(self, session: AsyncSession, principal: Principal, document_id: UUID) -> Document:
+        """With its content. Raises `NotFound` for one that the caller may not see."""
+        document = await session.get(Document, document_id, options=[undefer(Document.content)])
+        bound = principal.project_id
+        if document is None or (bound is not None and document.project_id != bound):
+            raise NotFound("Document not found")
+        return document
+
+    async def list(
+        self,
+        session: AsyncSession,
+        principal: Principal,
+        *,
+        project_id: UUID | None = None,
+        limit: int,
+        after: Cursor | None = None,
+    ) -> Sequence[Document]:
+        """Newest first. Raises `NotFound` for a project that the caller may not see."""
+        project_id = within_project(principal, project_id)
+        await _require_project(session, project_id)
+        query = select(Document).where(Document.tenant_id == principal.tenant_id)
+        if project_id is not None:
+            query = query.where(Document.project_id == project_id)
+        if after is not None:
+            query = query.where(tuple_(Document.created_at, Document.id) < (after.time, after.id))
+        query = query.order_by(Document.created_at.desc(), Document.id.desc()).limit(limit)
+        return (await session.scalars(query)).all()
+
+    def file(self, document: Document) -> AsyncIterator[bytes]:
+        """The original, in pieces; the text itself for a document that was text."""
+        if not document.stored:
+            return _text_pieces(document.content or "")
+        return self._blobs.open(file_key(document.tenant_id, document.project_id, document.id))
+
+    # --- deleting -------------------------------------------------------------------------------
+
+    async def delete(self, principal: Principal, document_id: UUID) -> None:
+        """The row, chunks, postings, vectors, queued jobs, and the file.
+
+        Raises:
+            NotFound: the caller may not see it.
+            Forbidden: it is another member's, and the caller does not run the tenant.
+        """
+        async with self._database.transaction(principal.scope) as session:
+            document = await self.get(session, principal, document_id)
+            if document.user_id != principal.user_id and principal.role == "member":
+                raise Forbidden("Only who put it in or an admin of the tenant can delete it.")
+            await session.delete(document)
+            await self._jobs.forget(session, document.tenant_id, document_id=document_id)
+            ids: dict[str, Any] = {"document_id": document_id}
+            if document.project_id is not None:
+                ids["project_id"] = document.project_id
+            if document.stored:
+                await self._jobs.enqueue(session, principal, ERASE_FILE, **ids)
+        if document.stored:
+            # Now, if the store answers; else the job does it as soon as it does.
+            with suppress(ProviderError):
+                await self._erase_file(principal.scope, **ids)
+
+    async def _erase_file(
+        self, scope: Scope, document_id: UUID, project_id: UUID | None = None
+    ) -> None:
+        if scope.tenant_id is not None:
+            await self._blobs.delete(file_key(scope.tenant_id, project_id, document_id))
+
+
+def _new(
+    principal: Principal,
+    project_id: UUID | None,
+    private: bool,
+    *,
+    type: str,
+    metadata: Mapping[str, Any] | None,
+) -> Document:
+    return Document(
+        id=uuid4(),
+        tenant_id=principal.tenant_id,
+        user_id=principal.user_id,
+        project_id=within_project(principal, project_id),
+        private=private,
+        type=type,
+        doc_metadata=checked_metadata(metadata or {}),
+        stored=False,
+    )
+
+
+async def _require_project(session: AsyncSession, project_id: UUID | None) -> None:
+    """Raises `NotFound` for a project that the transaction can't see."""
+    if project_id is None:
+        return
+    query = text("SELECT 1 FROM core.projects WHERE id = :id")
+    if await session.scalar(query, {"id": project_id}) is None:
+        raise NotFound("Project not found")
+
+
+async def _refuse_duplicate(session: AsyncSession, document: Document) -> None:
+    query = select(Document.id, Document.title, Document.filename).where(
+        Document.tenant_id == document.tenant_id,
+        Document.project_id.is_not_distinct_from(document.project_id),
+        Document.sha256 == document.sha256,
+        Document.status != "failed",
+    )
+    row = (await session.execute(query.limit(1))).one_or_none()
+    if row is not None:
+        where = "This project" if document.project_id else "Your collection"
+        name = row.filename or row.title or "a document"
+        raise Conflict(
+            f"{where} already has this content: `{name}` ({row.id}).", document_id=str(row.id)
+        )
+
+
+def checked_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata as PostgreSQL can hold it. Raises `Unprocessable`."""
+    cleaned = _clean(dict(metadata))
+    if len(str(cleaned)) > METADATA_CHARACTERS:
+        raise Unprocessable(f"`metadata` is over the limit of {METADATA_CHARACTERS} characters.")
+    assert isinstance(cleaned, dict)
+    return cleaned
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return normalize(value)
+    if isinstance(value, dict):
+        return {normalize(str(key)): _clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Unprocessable("`metadata` has a number that is none (NaN or infinity).")
+    return value
+
+
+def _name(value: str | None) -> str | None:
+    """A title or file name as it is shown: one line, not endless; None for nothing."""
+    return " ".join(normalize(value).split())[:NAME_CHARACTERS] or None if value else None
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece
+
+
+async def _text_pieces(content: str) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), PIECE):
+        yield content[at : at + PIECE].encode()

@@ -1,0 +1,368 @@
+"""`/documents`: put in, listed, searched, read and deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from baukasten_core.contracts.auth import Principal
+from baukasten_core.documents.models import Document
+from baukasten_core.documents.search import DocumentHit
+from baukasten_core.errors import NotFound, Unprocessable
+from baukasten_core.http.dependencies import (
+    Caller,
+    CurrentKit,
+    PageCursor,
+    PageLimit,
+    ServicesDep,
+    Session,
+)
+from baukasten_core.http.errors import problem_responses
+from baukasten_core.http.paging import paged
+from baukasten_core.http.uploads import received
+from baukasten_core.services import Services
+
+router = APIRouter(prefix="/documents", tags=["documents"], responses=problem_responses(401, 503))
+
+Status = Literal["queued", "processing", "ready", "failed"]
+Limit = Annotated[int, Field(ge=1, le=100)]
+LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+MIB = 2**20
+
+
+class DocumentOut(BaseModel):
+    """A document. In lists `content` is null when it is long (`content_length` characters);
+    `GET /documents/{id}` always has it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    user_id: UUID
+    project_id: UUID | None
+    type: str
+    filename: str | None
+    url: str | None
+    title: str | None
+    content: str | None = Field(validation_alias="short_content")
+    content_length: int | None
+    doc_metadata: dict[str, Any]
+    language: str | None
+    media_type: str
+    size: int
+    pages: int = Field(validation_alias="page_count")
+    private: bool
+    status: Status
+    error: str | None
+    chunks_done: int = Field(validation_alias="chunk_count")
+    chunks_total: int | None = Field(validation_alias="chunk_total")
+    created_at: datetime
+    updated_at: datetime
+
+
+class PassageOut(BaseModel):
+    """A passage that matched: characters `start` to `end` of the document's `content`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID = Field(validation_alias="chunk_id")
+    text: str
+    start: int
+    end: int
+    page: int | None
+    score: float
+
+
+class DocumentFound(DocumentOut):
+    """A document with its best passages; `score` (0 to 1) means the same for every query."""
+
+    score: float
+    chunks: list[PassageOut]
+
+
+class TextIn(BaseModel):
+    """A document from text."""
+
+    content: Annotated[str, StringConstraints(min_length=1)]
+    title: Annotated[str, StringConstraints(max_length=500)] | None = None
+    project_id: UUID | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    private: bool = Field(False, description="Seen by its user alone, also within the tenant.")
+
+
+class UrlIn(BaseModel):
+    """A document from a public web address."""
+
+    url: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    project_id: UUID | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    private: bool = False
+
+
+class SearchIn(BaseModel):
+    """A search; `documents` narrows it, `language` (ISO 639-1) says how the query is stemmed."""
+
+    query: str
+    project_id: UUID | None = None
+    limit: Limit = 5
+    documents: Annotated[list[UUID], Field(max_length=1000)] | None = None
+    language: LanguageCode | None = None
+
+
+UPLOAD_FORM = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "project_id": {"type": "string", "format": "uuid"},
+                    "private": {"type": "boolean"},
+                },
+            }
+        }
+    },
+}
+
+PROBLEMS = problem_responses(404, 409, 413)
+# 422 is documented by FastAPI and by http.openapi, in both of its forms.
+
+
+# --- putting in -----------------------------------------------------------------------------
+
+
+@router.post("/text", status_code=201, response_model=DocumentOut, responses=PROBLEMS)
+async def add_text(body: TextIn, kit: CurrentKit, services: ServicesDep) -> Document:
+    return await services.documents.add_text(
+        kit.principal,
+        body.content,
+        title=body.title,
+        project_id=body.project_id,
+        metadata=body.metadata,
+        private=body.private,
+    )
+
+
+@router.post(
+    "/upload",
+    status_code=201,
+    response_model=DocumentOut,
+    responses=PROBLEMS | problem_responses(415),
+    openapi_extra={"requestBody": UPLOAD_FORM},
+)
+async def upload(request: Request, kit: CurrentKit, services: ServicesDep) -> Document:
+    limit = services.settings.documents.max_upload_mib * MIB
+    async with received(request, limit) as form:
+        return await services.documents.add_file(
+            kit.principal,
+            form.upload,
+            project_id=_field(form.fields, "project_id", UUID),
+            private=_field(form.fields, "private", bool) or False,
+        )
+
+
+@router.post("/url", status_code=201, response_model=DocumentOut, responses=PROBLEMS)
+async def add_url(body: UrlIn, kit: CurrentKit, services: ServicesDep) -> Document:
+    return await services.documents.add_url(
+        kit.principal,
+        body.url,
+        project_id=body.project_id,
+        metadata=body.metadata,
+        private=body.private,
+    )
+
+
+# --- finding: before /{document_id}, or they would be taken for ids ----------------------------
+
+
+@router.get("", response_model=list[DocumentOut], responses=problem_responses(400, 404))
+async def list_documents(
+    request: Request,
+    response: Response,
+    caller: Caller,
+    session: Session,
+    services: ServicesDep,
+    project_id: UUID | None = None,
+    limit: PageLimit = 50,
+    after: PageCursor = None,
+) -> Sequence[Document]:
+    rows = await services.documents.list(
+        session, caller, project_id=project_id, limit=limit + 1, after=after
+    )
+    return paged(request, response, rows, limit)
+
+
+@router.get("/search", response_model=list[DocumentFound], responses=problem_responses(400, 404))
+async def search(
+    kit: CurrentKit,
+    services: ServicesDep,
+    query: Annotated[str, Query(description="3 or more characters.")],
+    project_id: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 5,
+) -> list[DocumentFound]:
+    body = SearchIn(query=query, project_id=project_id, limit=limit)
+    return await _search(services, kit.principal, body)
+
+
+@router.post(
+    "/search",
+    response_model=list[DocumentFound],
+    responses=problem_responses(400, 404),
+    openapi_extra={"x-scope": "read"},
+)
+async def search_in_body(
+    body: SearchIn, kit: CurrentKit, services: ServicesDep
+) -> list[DocumentFound]:
+    """The same; the query stays out of access logs."""
+    return await _search(services, kit.principal, body)
+
+
+async def _search(services: Services, principal: Principal, body: SearchIn) -> list[DocumentFound]:
+    hits = await services.searcher.search_documents(
+        principal,
+        body.query,
+        project_id=body.project_id,
+        limit=body.limit,
+        documents=body.documents,
+        language=body.language,
+    )
+    return [_found(hit) for hit in hits]
+
+
+def _found(hit: DocumentHit) -> DocumentFound:
+    passages = [PassageOut.model_validate(passage) for passage in hit.passages]
+    known = DocumentOut.model_validate(hit.document).model_dump()
+    return DocumentFound.model_construct(**known, score=hit.score, chunks=passages)
+
+
+# --- one document ---------------------------------------------------------------------------
+
+
+@router.get("/{document_id}", response_model=DocumentOut, responses=problem_responses(404))
+async def get_document(
+    document_id: UUID, caller: Caller, session: Session, services: ServicesDep
+) -> DocumentOut:
+    document = await services.documents.get(session, caller, document_id)
+    found = DocumentOut.model_validate(document)
+    return found.model_copy(update={"content": document.content})
+
+
+@router.delete("/{document_id}", status_code=204, responses=problem_responses(403, 404))
+async def delete_document(document_id: UUID, kit: CurrentKit, services: ServicesDep) -> None:
+    await services.documents.delete(kit.principal, document_id)
+
+
+@router.get(
+    "/{document_id}/file",
+    response_class=StreamingResponse,
+    responses=problem_responses(404)
+    | {200: {"description": "The original.", "content": {"application/octet-stream": {}}}},
+)
+async def get_file(document_id: UUID, kit: CurrentKit, services: ServicesDep) -> StreamingResponse:
+    async with kit.transaction() as session:
+        document = await services.documents.get(session, kit.principal, document_id)
+    pieces = services.documents.file(document)
+    # The first piece now: a file that is gone is a 404, not a broken answer.
+    first = await anext(pieces, b"")
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(_file_name(document))}",
+        # Somebody else's HTML must not run as ours, whatever shows it.
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    return StreamingResponse(
+        _chained(first, pieces), media_type=document.media_type, headers=headers
+    )
+
+
+@router.get(
+    "/{document_id}/events",
+    response_class=StreamingResponse,
+    responses=problem_responses(404)
+    | {200: {"description": "Progress, until it is over.", "content": {"text/event-stream": {}}}},
+)
+async def get_events(
+    document_id: UUID, kit: CurrentKit, services: ServicesDep
+) -> StreamingResponse:
+    """`progress` events with the status and the chunks done, until `ready` or `failed`."""
+    async with kit.transaction() as session:
+        await services.documents.get(session, kit.principal, document_id)
+    return StreamingResponse(
+        _events(services, kit.principal, document_id),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+LOOK_SECONDS = 0.5
+BEAT_SECONDS = 15.0
+LONGEST_SECONDS = 900.0
+
+
+async def _events(
+    services: Services, principal: Principal, document_id: UUID
+) -> AsyncIterator[str]:
+    """Each change as it is seen; a comment now and then keeps the connection open."""
+    last, began = "", time.monotonic()
+    beat = began
+    while time.monotonic() - began < LONGEST_SECONDS:
+        status, data = await _progress(services, principal, document_id)
+        if data != last:
+            last, beat = data, time.monotonic()
+            name = status if status in ("ready", "failed") else "progress"
+            yield f"event: {name}\ndata: {data}\n\n"
+        elif time.monotonic() - beat > BEAT_SECONDS:
+            beat = time.monotonic()
+            yield ": still there\n\n"
+        if status in ("ready", "failed"):
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _progress(services: Services, principal: Principal, document_id: UUID) -> tuple[str, str]:
+    async with services.database.transaction(principal.scope) as session:
+        try:
+            document = await services.documents.get(session, principal, document_id)
+        except NotFound:
+            return "failed", json.dumps({"status": "failed", "error": "It was deleted."})
+    values = {
+        "status": document.status,
+        "error": document.error,
+        "pages": document.page_count,
+        "chunks_done": document.chunk_count,
+        "chunks_total": document.chunk_total,
+    }
+    return document.status, json.dumps(values)
+
+
+async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+def _file_name(document: Document) -> str:
+    return document.filename or f"{document.title or document.id}.txt"
+
+
+def _field(fields: dict[str, str], name: str, kind: Any) -> Any:
+    """A form field as its type; an empty one is as good as none."""
+    value = fields.get(name, "").strip()
+    if not value:
+        return None
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        raise Unprocessable(
+            f"The form's field `{name}` is not a {kind.__name__.lower()}."
+        ) from None
