@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -99,13 +100,17 @@ def _read(kind: detect.FileType, data: bytes, request: Request) -> Extracted:
 # --- kreuzberg ------------------------------------------------------------------------------
 
 
-def _kreuzberg(data: bytes, kind: detect.FileType, limits: Limits) -> Any:
+def _kreuzberg(
+    data: bytes, kind: detect.FileType, limits: Limits, marker: str | None = None
+) -> Any:
     import kreuzberg
 
     config = kreuzberg.ExtractionConfig(
         use_cache=False,
         enable_quality_processing=False,
-        pages=kreuzberg.PageConfig(extract_pages=True),
+        pages=kreuzberg.PageConfig(
+            extract_pages=True, insert_page_markers=marker is not None, marker_format=marker
+        ),
         concurrency=kreuzberg.ConcurrencyConfig(max_threads=1),
     )
     try:
@@ -165,12 +170,12 @@ def _mail(data: bytes, kind: detect.FileType, limits: Limits) -> Extracted:
 
 
 def _slides(data: bytes, kind: detect.FileType, limits: Limits) -> Extracted:
-    result = _kreuzberg(data, kind, limits)
-    content = result.content.encode()
-    structure = result.metadata.get("pages") or {}
-    bounds = [(item["byte_start"], item["byte_end"]) for item in structure.get("boundaries") or ()]
-    pages = [content[start:end].decode("utf-8", "replace") for start, end in bounds]
-    text, starts = join_pages(page.strip() for page in pages or [result.content])
+    # The boundaries that kreuzberg reports drift where slides have notes; its markers don't.
+    # A file can't know what they look like.
+    mark = secrets.token_hex(16)
+    result = _kreuzberg(data, kind, limits, marker=f"\n\n{mark}{{page_num}}.\n\n")
+    before, *pages = re.split(rf"\s*{mark}\d+\.\s*", result.content)
+    text, starts = join_pages(pages or [before])
     return _extracted(text, kind, starts, result.metadata)
 
 
@@ -180,8 +185,9 @@ def _sheets(data: bytes, kind: detect.FileType, limits: Limits) -> Extracted:
     names = [str(name) for name in result.metadata.get("sheet_names") or ()]
     rows: dict[int, list[str]] = {}
     for table in result.tables:
-        rows.setdefault(table.page_number, []).extend(_row(cells) for cells in table.cells)
-    if not any(line for lines in rows.values() for line in lines):
+        lines = (_row(cells) for cells in table.cells)
+        rows.setdefault(table.page_number, []).extend(line for line in lines if line)
+    if not any(rows.values()):
         return Extracted("", kind.media_type)
     count = max([len(names), *rows])
     pages = ("\n".join([*names[n : n + 1], *rows.get(n + 1, ())]) for n in range(count))

@@ -191,8 +191,8 @@ def _sheet(rows: Sequence[Sequence[str]]) -> str:
     return f'{XML}<worksheet xmlns="{_SHEET}"><sheetData>{data}</sheetData></worksheet>'
 
 
-def pptx(slides: Sequence[Paragraphs]) -> bytes:
-    """A presentation: a list of slides, each a list of paragraphs."""
+def pptx(slides: Sequence[Paragraphs], *, notes: Paragraphs = ()) -> bytes:
+    """A presentation: a list of slides, each a list of paragraphs; `notes`: a note a slide."""
     names = [f"slides/slide{n}.xml" for n in range(1, len(slides) + 1)]
     ids = "".join(f'<p:sldId id="{255 + n}" r:id="rId{n}"/>' for n in range(1, len(slides) + 1))
     types = [("/ppt/presentation.xml", "presentationml.presentation.main")]
@@ -207,17 +207,26 @@ def pptx(slides: Sequence[Paragraphs]) -> bytes:
         ),
         ("ppt/_rels/presentation.xml.rels", _relations([("slide", name) for name in names])),
     ]
-    members += [(f"ppt/{name}", _slide(text)) for name, text in zip(names, slides, strict=True)]
+    members += [
+        (f"ppt/{name}", _slide("sld", text)) for name, text in zip(names, slides, strict=True)
+    ]
+    for n, note in enumerate(notes, 1):
+        target = f"notesSlides/notesSlide{n}.xml"
+        members.append((f"ppt/{target}", _slide("notes", [note])))
+        members.append(
+            (f"ppt/slides/_rels/slide{n}.xml.rels", _relations([("notesSlide", f"../{target}")]))
+        )
     return archive(members)
 
 
-def _slide(paragraphs: Paragraphs) -> str:
+def _slide(root: str, paragraphs: Paragraphs) -> str:
     body = "".join(f"<a:p><a:r><a:t>{escape(text)}</a:t></a:r></a:p>" for text in paragraphs)
+    kind = '<p:ph type="body" idx="1"/>' if root == "notes" else ""
     return (
-        f'{XML}<p:sld xmlns:p="{_SLIDE}" xmlns:a="{_DRAWING}"><p:cSld><p:spTree><p:nvGrpSpPr>'
+        f'{XML}<p:{root} xmlns:p="{_SLIDE}" xmlns:a="{_DRAWING}"><p:cSld><p:spTree><p:nvGrpSpPr>'
         '<p:cNvPr id="1" name=""/><p:cNvGrpSpPr/><p:nvPr/></p:nvGrpSpPr><p:grpSpPr/><p:sp>'
-        '<p:nvSpPr><p:cNvPr id="2" name="Text"/><p:cNvSpPr/><p:nvPr/></p:nvSpPr><p:spPr/>'
-        f"<p:txBody><a:bodyPr/>{body}</p:txBody></p:sp></p:spTree></p:cSld></p:sld>"
+        f'<p:nvSpPr><p:cNvPr id="2" name="Text"/><p:cNvSpPr/><p:nvPr>{kind}</p:nvPr></p:nvSpPr>'
+        f"<p:spPr/><p:txBody><a:bodyPr/>{body}</p:txBody></p:sp></p:spTree></p:cSld></p:{root}>"
     )
 
 

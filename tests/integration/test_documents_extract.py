@@ -95,6 +95,20 @@ async def test_pages_slides_and_sheets_are_where_their_offsets_say(
             assert document.page_at(document.text.index(f"Number {n} begins")) == n
 
 
+async def test_slides_with_notes_are_whole_and_begin_where_they_begin(
+    extractor: Extractor, tmp_path: Path
+) -> None:
+    slides = [[f"Slide {n} ä", "Point one"] for n in range(1, 5)]
+    data = files.pptx(slides, notes=[f"Note {n} ends ö{n}" for n in range(1, 5)])
+    document = await read(extractor, tmp_path, data)
+    for n, start in enumerate(document.pages, 1):
+        assert document.text[start:].startswith(f"Slide {n} ä")
+        words = " ".join(document.text[start : [*document.pages, None][n]].split())
+        assert words.startswith(f"Slide {n} ä Point one")
+        assert words.endswith(f"Note {n} ends ö{n}")
+        assert words.count("Slide") == 1
+
+
 async def test_title_and_metadata(extractor: Extractor, tmp_path: Path) -> None:
     path = saved(tmp_path, files.pdf([WORDS], title="Ein Tïtel"))
     assert (await extractor.inspect(path)).title == "Ein Tïtel"
