@@ -139,7 +139,8 @@ class Client:
             ) from None
 
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._credentials.access_token}"}
+        token = self._credentials.access_token
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _renew(self) -> bool:
         token = self._credentials.refresh_token
