@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -56,7 +57,7 @@ from baukasten_core.jobs import Jobs
 from baukasten_core.logs import configure_logs
 from baukasten_core.parts import document_limits, embedding_guard, transform_of, vector_options
 from baukasten_core.plugins import PluginHost
-from baukasten_core.services import Services
+from baukasten_core.services import Check, Services
 from baukasten_core.settings import Settings
 
 T = TypeVar("T")
@@ -82,11 +83,13 @@ async def open_services(
     *,
     embedder: EmbeddingProvider | None = None,
     gateway: LLMGateway | None = None,
+    checks: Mapping[str, Check] | None = None,
 ) -> AsyncIterator[Services]:
     """Build every service; close them at exit. Nothing optional that is down stops this.
 
     Args:
         embedder, gateway: handles to other processes; by default both run in this one.
+        checks: further health checks, such as `application:worker`.
 
     Raises:
         StartupRefused: the database role would not be held by row-level security, or the
@@ -98,9 +101,10 @@ async def open_services(
         await refuse_unsafe_role(database)
         await quarantine_unmigrated(database, host)
         async with Extractor(document_limits(settings)) as extractor:
-            yield build_services(
+            services = build_services(
                 settings, host, database, extractor, embedder=embedder, gateway=gateway
             )
+            yield replace(services, checks={**services.checks, **(checks or {})})
     finally:
         await database.close()
 
@@ -111,6 +115,7 @@ def create_app(
     *,
     embedder: EmbeddingProvider | None = None,
     gateway: LLMGateway | None = None,
+    checks: Mapping[str, Check] | None = None,
 ) -> FastAPI:
     """The HTTP application: the core's routes and those of every showcase.
 
@@ -119,7 +124,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings, host, embedder=embedder, gateway=gateway) as services:
+        opened = open_services(settings, host, embedder=embedder, gateway=gateway, checks=checks)
+        async with opened as services:
             app.state.services = services
             async with jobs_in_process(services) if settings.jobs.in_process else nullcontext():
                 yield

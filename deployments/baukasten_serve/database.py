@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from baukasten_core.settings import Settings
 
 if TYPE_CHECKING:
+    from baukasten_core.accounts.first_admin import CreatedAdmin
     from baukasten_core.db.embedded import EmbeddedPostgres
     from baukasten_core.plugins import PluginHost
 
@@ -56,3 +57,18 @@ def migrate_database(database: Database, host: PluginHost) -> Mapping[str, str]:
     if database.settings.database.url is not None:
         migrate_database(database.settings, host)
     return host.quarantined
+
+
+def ensure_admin(database: Database) -> CreatedAdmin | None:
+    """Make the first admin of a new platform; None when there is one."""
+    from baukasten_core.accounts.first_admin import ensure_first_admin
+
+    settings = database.settings
+    if settings.database.url is None:
+        return None
+    return ensure_first_admin(
+        settings.database.url.get_secret_value(),
+        settings.auth.admin_email,
+        residency=settings.privacy.residency,
+        role_prefix=settings.database.role_prefix,
+    )

@@ -28,6 +28,7 @@ from baukasten_core.errors import (
     ProviderUnavailable,
     StreamInterrupted,
 )
+from baukasten_core.services import Check
 
 T = TypeVar("T")
 
@@ -38,6 +39,7 @@ PATIENCE = 5.0
 QUERY_SECONDS = 30.0
 BULK_SECONDS = 300.0
 MODELS_SECONDS = 30.0
+CHECK_SECONDS = 3.0
 GRACE_SECONDS = 5.0
 """On top of a request's own timeout, which the gateway itself enforces."""
 
@@ -92,6 +94,17 @@ class GatewayHandle:
         async with aclosing(self._remote.stream("generate", call, seconds=seconds)) as events:
             async for event in events:
                 yield event
+
+
+def application_check(application: str, handle: Any = None) -> Check:
+    """A health check that asks another application how it is."""
+    remote = Remote(application, handle)
+
+    async def check() -> str | None:
+        answer: str | None = await remote.call("health", seconds=CHECK_SECONDS)
+        return answer
+
+    return check
 
 
 class Remote:
@@ -165,7 +178,8 @@ class Remote:
     async def _handle(self) -> DeploymentHandle[Any]:
         if self._given is None:
             self._given = serve.get_deployment_handle(self._application, self._application)
-            self._given._init()  # now, so that it hears of replicas before the first call
+            if not self._given.is_initialized:  # Serve gives the same one to everybody
+                self._given._init()  # now, so that it hears of replicas before the first call
         waited = 0.0
         while not self._given.running_replicas_populated():
             if waited >= PATIENCE:

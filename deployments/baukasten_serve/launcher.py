@@ -10,7 +10,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ MINIMUM_CPUS = 2
 
 DEPLOY_SECONDS = 120
 
+Say = Callable[..., None]
+"""Says an event by name, with its details."""
+
+VITAL = "api"
+
 
 def main() -> None:
     """Follow the orders on standard input; say on standard output what happens."""
@@ -36,20 +42,37 @@ def main() -> None:
         talk.write(json.dumps({"event": event, **details}) + "\n")
 
     try:
-        order = _next_order()
-        os.environ.update(order["environment"])
-        config = read_config(Path(order["config"]))
-        check_schema(config)
-        document = _on_this_machine(config.document, order)
-        _start(order, document["http_options"], say)
-        _next_order()
-        _deploy(document, say)
+        _launch(say)
     except BaukastenError as error:
         say("failed", detail=error.detail, hint=error.hint)
     except Exception as error:
         # The parent shows it: a start that fails must say why.
         say("failed", detail=f"{type(error).__name__}: {error}", hint=None)
         raise
+
+
+def _launch(say: Say) -> None:
+    order = _next_order()
+    os.environ.update(order["environment"])
+    config = read_config(Path(order["config"]))
+    check_schema(config)
+    document = _on_this_machine(config.document, order)
+    _start_ray(order, say)
+    with ThreadPoolExecutor(1) as background:
+        # Serve waits for other processes here: time to import and build ours.
+        serving = background.submit(_start_serve, document)
+        deploy = _prepared(document)
+        serving.result()
+    say("serve")
+    _next_order()
+    deploy()
+    _wait([application["name"] for application in document["applications"]], say)
+
+
+def _prepared(document: Mapping[str, Any]) -> Callable[[], None]:
+    from baukasten_serve.deploy import prepare
+
+    return prepare(document)
 
 
 def _next_order() -> dict[str, Any]:
@@ -60,7 +83,7 @@ def _next_order() -> dict[str, Any]:
     return order
 
 
-def _start(order: Mapping[str, Any], http_options: Mapping[str, Any], say: Any) -> None:
+def _start_ray(order: Mapping[str, Any], say: Say) -> None:
     # Imported now: Ray reads its environment when it is imported.
     import ray
     from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled
@@ -86,10 +109,16 @@ def _start(order: Mapping[str, Any], http_options: Mapping[str, Any], say: Any) 
     node = QuietNode(parameters, head=True, shutdown_at_exit=False, spawn_reaper=False)
     say("ray", address=node.gcs_address)
     ray.init(address=node.gcs_address, namespace="serve", log_to_driver=False)
+
+
+def _start_serve(document: Mapping[str, Any]) -> None:
     from ray import serve
 
-    serve.start(http_options=dict(http_options), proxy_location="HeadOnly")
-    say("serve")
+    serve.start(
+        http_options=document["http_options"],
+        proxy_location=document["proxy_location"],
+        logging_config=document.get("logging_config"),
+    )
 
 
 def _on_this_machine(document: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,33 +129,37 @@ def _on_this_machine(document: Mapping[str, Any], order: Mapping[str, Any]) -> d
     return {**document, "http_options": options, "proxy_location": "HeadOnly"}
 
 
-def _deploy(document: Mapping[str, Any], say: Any) -> None:
+def _wait(names: Sequence[str], say: Say) -> None:
     from ray import serve
-    from ray.serve.context import _get_global_client
-    from ray.serve.schema import ServeDeploySchema
 
-    client = _get_global_client()
-    assert client is not None  # `_start` has started it
-    client.deploy_apps(ServeDeploySchema.model_validate(document))
-    names = [application["name"] for application in document["applications"]]
-    running: set[str] = set()
+    settled: set[str] = set()
     deadline = time.monotonic() + DEPLOY_SECONDS
-    while len(running) < len(names):
+    while len(settled) < len(names):
         applications = serve.status().applications
         for name in names:
             state = applications.get(name)
-            if state is None or name in running:
+            if state is None or name in settled:
                 continue
             if state.status == "RUNNING":
-                running.add(name)
+                settled.add(name)
                 say("running", application=name)
             elif state.status in ("DEPLOY_FAILED", "UNHEALTHY"):
-                raise StartupRefused(f"application `{name}` did not start: {_reason(state)}")
+                settled.add(name)
+                _failed(name, _reason(state), say)
         if time.monotonic() > deadline:
-            late = ", ".join(name for name in names if name not in running)
-            raise StartupRefused(f"not running after {DEPLOY_SECONDS} s: {late}")
+            for name in names:
+                if name not in settled:
+                    _failed(name, f"it does not run after {DEPLOY_SECONDS} s", say)
+            break
         time.sleep(0.1)
     say("deployed")
+
+
+def _failed(name: str, reason: str, say: Say) -> None:
+    """Without `api` there is no platform; without another one it is degraded."""
+    if name == VITAL:
+        raise StartupRefused(f"application `{name}` did not start: {reason}")
+    say("degraded", application=name, reason=reason)
 
 
 def _reason(state: Any) -> str:

@@ -23,7 +23,7 @@ from baukasten_core.errors import StartupRefused
 from baukasten_core.settings import Settings
 from baukasten_serve import processes
 from baukasten_serve.config import ServeConfig
-from baukasten_serve.database import Database, migrate_database, open_database
+from baukasten_serve.database import Database, ensure_admin, migrate_database, open_database
 from baukasten_serve.environment import choose_ports, inherited, local_environment
 from baukasten_serve.ports import require_free
 from baukasten_serve.runtime import Home, Record, fresh_ray_folder, runtime_dir
@@ -128,14 +128,13 @@ class Supervisor:
 
     def _migrate(self, database: Database) -> None:
         from baukasten_core.plugins import PluginHost
-        from baukasten_serve.first_admin import ensure_first_admin
 
         host = PluginHost.discover(disabled=self._settings.plugins.disabled)
         quarantined = migrate_database(database, host)
         self._progress("database is up to date")
         for name, reason in quarantined.items():
             self._say(f"  ! plugin `{name}` is quarantined: {reason}")
-        if admin := ensure_first_admin(database):
+        if admin := ensure_admin(database):
             self._say(f"  First admin: {admin.email}  password: {admin.password}")
             self._say("  (generated now and shown only this once)")
 
@@ -149,6 +148,8 @@ class Supervisor:
                 self._progress("Serve and HAProxy run")
             case "running":
                 self._progress(f"application `{event['application']}` runs")
+            case "degraded":
+                self._say(f"  ! application `{event['application']}`: {event['reason']}")
             case "failed":
                 hint = event["hint"] or f"Logs: {self._settings.home / 'logs'}"
                 raise StartupRefused(event["detail"], hint=hint)

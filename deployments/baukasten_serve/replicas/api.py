@@ -5,8 +5,10 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from baukasten_core.app import create_app
-from baukasten_serve.handles import GatewayHandle
+from baukasten_serve.handles import GatewayHandle, application_check
 from baukasten_serve.replicas.base import Replica
+
+OTHERS = ("gateway", "embedder", "worker")
 
 
 class Api(Replica):
@@ -14,5 +16,9 @@ class Api(Replica):
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(
-            self.settings, self.host, embedder=self.embedder_handle(), gateway=GatewayHandle()
+            self.settings,
+            self.host,
+            embedder=self.embedder_handle(),
+            gateway=GatewayHandle(),
+            checks={f"application:{name}": application_check(name) for name in OTHERS},
         )

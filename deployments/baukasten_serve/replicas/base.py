@@ -38,6 +38,10 @@ class Replica:
             raise Unavailable("This process is still starting; ask again in a moment.")
         return self._services
 
+    async def health(self) -> str | None:
+        """For `/health` of the application `api`: None, or what is wrong in a sentence."""
+        return None
+
     def embedder_handle(self) -> EmbedderHandle:
         """The application `embedder`, from another one."""
         return EmbedderHandle(build_embedder(self.settings, self.host).space)

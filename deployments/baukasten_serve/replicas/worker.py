@@ -1,15 +1,9 @@
-"""The `worker` application."""
+"""The application `worker`: durable jobs. It has no route; it answers how it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from baukasten_core.settings import load_settings
-from baukasten_serve.loopback import close_to_loopback
+from baukasten_serve.replicas.base import Replica
 
 
-class Worker:
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        close_to_loopback()
-        self._settings = load_settings(settings)
+class Worker(Replica):
+    """Runs jobs as long as it lives; the queue itself keeps what a dead one left behind."""
