@@ -64,6 +64,7 @@ def read_config(path: Path) -> ServeConfig:
 
 def check_schema(config: ServeConfig) -> None:
     """Refuse keys that Ray Serve does not know; it would ignore them without a word."""
+    from ray.serve.config import AutoscalingConfig
     from ray.serve.schema import ServeDeploySchema
 
     unknown = list(_unknown(config.document, ServeDeploySchema, ""))
@@ -71,6 +72,11 @@ def check_schema(config: ServeConfig) -> None:
         raise SettingsError(f"{config.path}: " + "; ".join(unknown))
     try:
         ServeDeploySchema.model_validate(config.document)
+        for application in config.document["applications"]:
+            for deployment in application.get("deployments", ()):
+                # The schema takes any mapping here, and Serve finds out while it deploys.
+                if isinstance(scaling := deployment.get("autoscaling_config"), Mapping):
+                    AutoscalingConfig.model_validate(scaling)
     except ValidationError as error:
         problems = "; ".join(
             f"`{'.'.join(str(part) for part in item['loc'])}`: {item['msg']}"
