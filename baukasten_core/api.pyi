@@ -26,6 +26,8 @@ from .http.dependencies import Session as Session
 from .http.errors import problem_responses as problem_responses
 from .http.paging import paged as paged
 from .kit import Kit as Kit
+from .projects.models import Project as Project
+from .projects.service import get_project as get_project
 
 # --- tables -------------------------------------------------------------------------------
 from .db.base import ProjectOwned as ProjectOwned

@@ -19,6 +19,7 @@ from baukasten_core.contracts.auth import Language, Principal
 from baukasten_core.contracts.gateway import Answer, GatewayCall, GatewayEvent, collect
 from baukasten_core.contracts.llm import GenerateRequest, Message, Source
 from baukasten_core.contracts.retrieval import DocumentText, Passage
+from baukasten_core.documents.files import file_key
 from baukasten_core.errors import NotFound
 from baukasten_core.evidence.citations import Citation, cite
 from baukasten_core.projects.models import Project
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from baukasten_core.services import Services
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+FILE_PIECE = 1 << 16
 
 
 class Kit:
@@ -190,6 +192,47 @@ class Kit:
         usable = {m.instance for m in listing.models if m.allowed and m.provider != "extractive"}
         chain = (name.lower() for name in self.services.settings.llm.chain)
         return next((name for name in chain if name in usable), None)
+
+    # --- files --------------------------------------------------------------------------------
+
+    async def put_file(self, project_id: UUID, file_id: UUID, data: bytes) -> int:
+        """Keep a file with a project, under an id of the showcase's (a row's, say); answers its
+        size. The same id again replaces it. It goes when the project is deleted.
+
+        Raises `NotFound` for a project that the caller can't see.
+        """
+        key = await self._file_key(project_id, file_id)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            view = memoryview(data)
+            for at in range(0, len(view), FILE_PIECE):
+                yield bytes(view[at : at + FILE_PIECE])
+
+        return await self.services.blobs.put(key, pieces())
+
+    async def open_file(self, project_id: UUID, file_id: UUID) -> AsyncIterator[bytes]:
+        """A file's content in pieces. The showcase checks first that the caller may see the row
+        it belongs to.
+
+        Raises `NotFound` at once, not while iterating, when there is no such file or project.
+        """
+        pieces = self.services.blobs.open(await self._file_key(project_id, file_id))
+        first = await anext(pieces, b"")
+
+        async def content() -> AsyncIterator[bytes]:
+            yield first
+            async for piece in pieces:
+                yield piece
+
+        return content()
+
+    async def delete_file(self, project_id: UUID, file_id: UUID) -> bool:
+        """Delete a file; answers whether there was one."""
+        return await self.services.blobs.delete(await self._file_key(project_id, file_id)) > 0
+
+    async def _file_key(self, project_id: UUID, file_id: UUID) -> str:
+        await self.project(project_id)
+        return file_key(self.principal.tenant_id, project_id, file_id)
 
     # --- background work ------------------------------------------------------------------
 
