@@ -7,14 +7,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from baukasten_core.api import (
     Answer,
     InvalidOutput,
     Kit,
-    LanguageDetector,
     Message,
     ProviderUnavailable,
     Source,
@@ -23,11 +21,14 @@ from baukasten_tellmelife import own_words
 from baukasten_tellmelife.facts import unverified
 from baukasten_tellmelife.models import Entry
 from baukasten_tellmelife.showcase import LifeConfig
-from baukasten_tellmelife.texts import LANGUAGES, MESSAGES, PROMPTS, written_date
+from baukasten_tellmelife.texts import MESSAGES, PROMPTS, written_date
 
 PROMPT_VERSION = 1
 PART = 8000
 """Characters of an entry that are given to a model at once; a longer one goes in parts."""
+
+TELLING = 60
+"""Characters from which the language of an answer can be told."""
 
 THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
 TITLE_LINE = re.compile(r"\s*#+ *(?P<title>[^\n]{1,200})(?:\n+|$)")
@@ -83,7 +84,7 @@ async def write_chapter(kit: Kit, entry: Entry, wish: Wish) -> Written:
         return in_own_words(entry)
     if any(answer.routed.provider == "extractive" for answer in answers):
         return in_own_words(entry)
-    return _written(entry, answers)
+    return await _written(kit, entry, answers)
 
 
 def in_own_words(entry: Entry) -> Written:
@@ -141,14 +142,13 @@ async def _ask(kit: Kit, entry: Entry, wish: Wish, prompt: tuple[list[Message], 
     return answer
 
 
-def _written(entry: Entry, answers: list[Answer]) -> Written:
+async def _written(kit: Kit, entry: Entry, answers: list[Answer]) -> Written:
     texts = [_plain(answer.text) for answer in answers]
     title, texts[0] = _titled(texts[0])
     text = "\n\n".join(own_words.paragraphs("\n\n".join(texts)))
     if not all(part.strip() for part in texts):
         raise InvalidOutput(_say(entry, "chapter.empty"))
-    detected = detector().detect(text, LANGUAGES)
-    if detected is not None and detected.language != entry.language and detected.confidence > 0.9:
+    if len(text) >= TELLING and await kit.detect_language(text) not in {None, entry.language}:
         raise InvalidOutput(_say(entry, "chapter.language"))
     title = entry.title or title or own_words.title_of(text, entry.date, entry.language)
     source = f"{entry.title or ''}\n{entry.text}"
@@ -178,9 +178,3 @@ def _titled(text: str) -> tuple[str, str]:
 
 def _say(entry: Entry, key: str, **values: object) -> str:
     return MESSAGES.translate(entry.language, key, **values)
-
-
-@cache
-def detector() -> LanguageDetector:
-    """Loads its models at first use, once a process."""
-    return LanguageDetector()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -22,7 +21,6 @@ from baukasten_core.api import (
     NotFound,
     PageCursor,
     PageLimit,
-    Principal,
     Project,
     Session,
     Unprocessable,
@@ -31,7 +29,7 @@ from baukasten_core.api import (
     problem_responses,
 )
 from baukasten_tellmelife import store
-from baukasten_tellmelife.chapters import Wish, detector, fingerprint, write_chapter
+from baukasten_tellmelife.chapters import Wish, fingerprint, write_chapter
 from baukasten_tellmelife.models import NAME, Book, Chapter, Entry
 from baukasten_tellmelife.schemas import (
     BookIn,
@@ -43,7 +41,7 @@ from baukasten_tellmelife.schemas import (
     EntryOut,
 )
 from baukasten_tellmelife.showcase import BOOK_JOB, LifeConfig
-from baukasten_tellmelife.texts import LANGUAGES, MESSAGES
+from baukasten_tellmelife.texts import MESSAGES
 
 PDF = "application/pdf"
 
@@ -62,17 +60,19 @@ async def life(session: AsyncSession, project_id: UUID) -> Project:
 
 
 @router.post("/projects/{project_id}/entries", status_code=201, response_model=EntryOut)
-async def add_entry(project_id: UUID, body: EntryIn, caller: Caller, session: Session) -> Entry:
-    project = await life(session, project_id)
-    entry = Entry(
-        tenant_id=project.tenant_id,
-        user_id=caller.user_id,
-        project_id=project.id,
-        **body.model_dump(exclude={"language"}),
-        language=body.language or await _language(body.text, project, caller),
-    )
-    session.add(entry)
-    await session.flush()
+async def add_entry(project_id: UUID, body: EntryIn, kit: CurrentKit) -> Entry:
+    language = body.language or await kit.detect_language(body.text)
+    async with kit.transaction() as session:
+        project = await life(session, project_id)
+        entry = Entry(
+            tenant_id=project.tenant_id,
+            user_id=kit.principal.user_id,
+            project_id=project.id,
+            **body.model_dump(exclude={"language"}),
+            language=language or LifeConfig(**project.config).language or kit.language,
+        )
+        session.add(entry)
+        await session.flush()
     return entry
 
 
@@ -116,13 +116,6 @@ async def change_entry(
 async def delete_entry(entry_id: UUID, session: Session) -> None:
     """Its chapter goes with it."""
     await session.delete(await store.get_entry(session, entry_id))
-
-
-async def _language(text: str, project: Project, caller: Principal) -> str:
-    found = await asyncio.to_thread(detector().detect, text, LANGUAGES)
-    if found is not None:
-        return found.language
-    return LifeConfig(**project.config).language or caller.language
 
 
 # --- chapters -----------------------------------------------------------------------------
