@@ -6,7 +6,7 @@ row-level security or residency: a Kit can do what its caller can do.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any, cast, get_args
 from uuid import UUID
@@ -151,7 +151,7 @@ class Kit:
         temperature: float = 0.3,
         max_tokens: int = 2000,
         timeout: float | None = None,
-    ) -> AsyncIterator[GatewayEvent]:
+    ) -> AsyncGenerator[GatewayEvent, None]:
         """An answer as events (see `contracts.gateway`), from `provider` or the configured
         chain, within the residency of the project and tenant.
 
