@@ -37,7 +37,7 @@ NAME = "cv_matcher"
 router = APIRouter(prefix="/projects/{project_id}")
 
 
-@router.post("/job", status_code=201, responses=problem_responses(400, 409, 422, 502))
+@router.post("/job", status_code=201, responses=problem_responses(400, 409, 502))
 async def set_job(project_id: UUID, body: JobIn, kit: CurrentKit) -> JobOut:
     """Give the project its job description and read its requirements.
 
@@ -72,7 +72,7 @@ async def get_job(project_id: UUID, kit: CurrentKit) -> JobOut:
     return _job(position, rows)
 
 
-@router.post("/candidates", status_code=201, responses=problem_responses(409, 422))
+@router.post("/candidates", status_code=201, responses=problem_responses(409))
 async def add_candidates(
     project_id: UUID, body: CandidatesIn, kit: CurrentKit
 ) -> list[CandidateOut]:
@@ -108,7 +108,7 @@ async def remove_candidate(project_id: UUID, candidate_id: UUID, kit: CurrentKit
         await service.remove_candidate(session, project.id, candidate_id)
 
 
-@router.post("/rank", status_code=202, responses=problem_responses(400, 409, 422))
+@router.post("/rank", status_code=202, responses=problem_responses(400, 409))
 async def rank(project_id: UUID, kit: CurrentKit, body: RankIn | None = None) -> RankingOut:
     """Start ranking all candidates in the background, in place of the ranking before.
 

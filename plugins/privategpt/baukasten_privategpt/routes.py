@@ -54,7 +54,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/ask",
     response_model=AnswerOut,
-    responses={**STREAMED, **problem_responses(400, 422, 502)},
+    responses={**STREAMED, **problem_responses(400, 502)},
 )
 async def ask(project_id: UUID, body: AskIn, kit: CurrentKit) -> AnswerOut | Response:
     """Answer a question from the project's documents, with citations that were checked."""
