@@ -35,6 +35,7 @@ from baukasten_core.documents.ingest import Ingestor
 from baukasten_core.documents.search import Searcher
 from baukasten_core.documents.service import Documents
 from baukasten_core.errors import PluginQuarantined, SettingsError, StartupRefused
+from baukasten_core.gateway.audited import refusals_to_audit
 from baukasten_core.gateway.checks import chain_check
 from baukasten_core.gateway.gateway import Gateway
 from baukasten_core.gateway.instances import build_instances
@@ -251,7 +252,7 @@ def build_services(
     storage = settings.storage
     blob_options = {"url": str(settings.home / "blobs"), **storage.blob_options}
     embedder = embedder or build_embedder(settings, host)
-    gateway = gateway or build_gateway(settings, host)
+    gateway = gateway or build_gateway(settings, host, database)
     vectors = build(
         "storage.vectors", storage.vectors, host.vector_stores(), vector_options(settings)
     )
@@ -323,10 +324,12 @@ def build_embedder(settings: Settings, host: PluginHost) -> EmbeddingProvider:
     return build("embedding.provider", embedding.provider, providers, options)
 
 
-def build_gateway(settings: Settings, host: PluginHost) -> LLMGateway:
+def build_gateway(settings: Settings, host: PluginHost, database: Database) -> LLMGateway:
     """The LLM gateway that the settings describe, in this process."""
     return Gateway(
-        build_instances(host.llm_providers(), settings.llm.instances), settings.llm.chain
+        build_instances(host.llm_providers(), settings.llm.instances),
+        settings.llm.chain,
+        on_refused=refusals_to_audit(database),
     )
 
 

@@ -18,6 +18,7 @@ COMMANDS = (
     Command("ingest", "baukasten_core.cli.ingest:ingest", "Files and folders into a project."),
     Command("migrate", "baukasten_core.cli.migrate:migrate", "Bring the database up to date."),
     Command("plugins", "baukasten_core.cli.plugins:plugins", "List plugins and their state."),
+    Command("privacy", "baukasten_core.cli.privacy:privacy", "Records that the GDPR asks for."),
     Command("settings", "baukasten_core.cli.settings:settings", "Explain every setting."),
 )
 """The core's own; those of plugins come through the hook `register_commands`."""

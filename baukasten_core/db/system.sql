@@ -499,13 +499,21 @@ BEGIN
     END LOOP;
 END $$;
 
--- The original files of a user, in whatever tenant they are.
+-- The original files of a user, in whatever tenant they are, and those whose document is gone
+-- already but whose deletion still waits as a job (documents.erase_file).
 CREATE FUNCTION core.files_of(p_user uuid)
-RETURNS TABLE (tenant_id uuid, project_id uuid, document_id uuid, filename text, stored boolean)
+RETURNS TABLE (tenant_id uuid, project_id uuid, document_id uuid, filename text, stored boolean,
+               deleted boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
-    SELECT d.tenant_id, d.project_id, d.id, d.filename, d.stored FROM core.documents d
+    SELECT d.tenant_id, d.project_id, d.id, d.filename, d.stored, false FROM core.documents d
     WHERE d.user_id = p_user AND (p_user = core.caller() OR core.caller_is_admin())
-    ORDER BY d.id
+    UNION ALL
+    SELECT (j.args->>'tenant_id')::uuid, (j.args->'ids'->>'project_id')::uuid,
+           (j.args->'ids'->>'document_id')::uuid, NULL, true, true
+    FROM jobs.procrastinate_jobs j
+    WHERE j.task_name = 'documents.erase_file' AND j.args->>'user_id' = p_user::text
+      AND (p_user = core.caller() OR core.caller_is_admin())
+    ORDER BY 3
 $$;
 
 -- The tenants that go with a user: their own, and those nobody else is in.

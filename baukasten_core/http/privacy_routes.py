@@ -27,10 +27,10 @@ from baukasten_core.http.dependencies import (
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.paging import paged
 from baukasten_core.privacy import audit
-from baukasten_core.privacy.erasure import Eraser
 from baukasten_core.privacy.export import export_user
-from baukasten_core.privacy.receipts import Receipt, Receipts
+from baukasten_core.privacy.receipts import Receipt
 from baukasten_core.services import Services
+from baukasten_core.upkeep import eraser, receipts
 
 router = APIRouter(tags=["privacy"])
 
@@ -146,16 +146,6 @@ async def erase_user(
     response.headers["X-Erasure-Receipt"] = receipt.signed
     response.headers["Link"] = f'</privacy/receipts/{receipt.id}>; rel="receipt"'
     return receipt
-
-
-def eraser(services: Services) -> Eraser:
-    return Eraser(services.database, services.blobs, services.vectors, receipts(services), file_key)
-
-
-def receipts(services: Services) -> Receipts:
-    key = services.settings.auth.token_key
-    assert key is not None, "load_settings() fills it in"
-    return Receipts(key.get_secret_value())
 
 
 def _require_person(principal: Principal) -> None:

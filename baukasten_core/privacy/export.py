@@ -33,7 +33,7 @@ FileKey = Callable[[UUID, UUID | None, UUID], str]
 
 TABLES = text("SELECT * FROM core.export_tables()")
 ROWS = text("SELECT row::text FROM core.export_rows(:plugin, :name) AS row")
-FILES = text("SELECT * FROM core.files_of(:user) WHERE stored")
+FILES = text("SELECT * FROM core.files_of(:user) WHERE stored AND NOT deleted")
 LONG = text("SET LOCAL statement_timeout = 0")
 
 BATCH = 200

@@ -256,3 +256,23 @@ async def test_the_functions_of_erasure_do_nothing_for_others(
             )
             assert [row[0] for row in rows] == answer, call
     assert count_rows(connection, tenant.user_id, tenant.tenant_id) == before
+
+
+async def test_a_file_whose_deletion_still_waits_as_a_job_is_deleted(
+    connection: Connection,
+    database: Database,
+    blobs: MemoryBlobStore,
+    eraser: Eraser,
+    tenant: Principal,
+    stranger: Principal,
+) -> None:
+    guest = replace(tenant, tenant_id=share(connection, (tenant, "member"), (stranger, "owner")))
+    rows = fill(connection, guest)
+    document, project = rows["core.documents"]["id"], rows["core.projects"]["id"]
+    await store_file(connection, blobs, rows["core.documents"])
+    async with database.transaction(guest.scope) as session:
+        ids = {"document_id": document, "project_id": project}
+        await Jobs().enqueue(session, guest, "documents.erase_file", **ids)
+    connection.execute("DELETE FROM core.documents WHERE id = %s", [document])
+    await eraser.erase(tenant.user_id, tenant.scope)
+    assert not blobs.files

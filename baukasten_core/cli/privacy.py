@@ -1,0 +1,47 @@
+"""`baukasten privacy`: records that the GDPR asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from baukasten_core.privacy.article30 import Record
+
+
+@click.group()
+def privacy() -> None:
+    """Records that the GDPR asks for."""
+
+
+@privacy.command()
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def record(as_json: bool) -> None:
+    """Print the record of processing activities (Article 30), in Markdown.
+
+    It is made from the data map of the database, plugins that are gone included, and from the
+    configured services that data can reach.
+    """
+    made = asyncio.run(_record())
+    click.echo(json.dumps(made.as_json(), indent=2) if as_json else made.as_markdown())
+
+
+async def _record() -> Record:
+    from baukasten_core.app import open_database
+    from baukasten_core.plugins import PluginHost
+    from baukasten_core.privacy.article30 import record_of_processing
+    from baukasten_core.settings import load_settings
+    from baukasten_core.upkeep import processors
+
+    settings = load_settings()
+    host = PluginHost.discover(disabled=settings.plugins.disabled)
+    database = open_database(settings)
+    try:
+        async with database.transaction() as session:
+            others = processors(settings, host)
+            return await record_of_processing(session, settings.privacy.controller, others)
+    finally:
+        await database.close()

@@ -1,0 +1,99 @@
+"""What a platform does for its promises: retention, erasure, and the record of who else gets data.
+The worker runs `periodic_work`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import text
+
+from baukasten_core.contracts.llm import LLMProvider
+from baukasten_core.documents.files import file_key
+from baukasten_core.gateway.instances import build_instances
+from baukasten_core.gateway.residency import UNDECLARED, region_of
+from baukasten_core.jobs import Periodic
+from baukasten_core.plugins import PluginHost
+from baukasten_core.privacy.article30 import Processor
+from baukasten_core.privacy.erasure import Eraser
+from baukasten_core.privacy.receipts import Receipts
+from baukasten_core.privacy.retention import enforce_retention
+from baukasten_core.services import Services
+from baukasten_core.settings import Settings
+
+FORGET_EXPIRED = text("SELECT core.delete_expired_accounts()")
+
+DAILY = "17 3 * * *"
+OFTEN = "*/5 * * * *"
+
+
+def periodic_work(services: Services) -> Sequence[Periodic]:
+    """What comes round, for the worker."""
+
+    async def retention() -> None:
+        audit_days = services.settings.privacy.audit_days
+        await enforce_retention(services.database, audit_days=audit_days)
+        async with services.database.transaction() as session:
+            await session.execute(FORGET_EXPIRED)
+
+    async def erasures() -> None:
+        await eraser(services).resume()
+
+    return (
+        Periodic("core.retention", DAILY, retention),
+        Periodic("core.erasures", OFTEN, erasures),
+    )
+
+
+def eraser(services: Services) -> Eraser:
+    """Erases users, from every part of this platform that holds something."""
+    return Eraser(services.database, services.blobs, services.vectors, receipts(services), file_key)
+
+
+def receipts(services: Services) -> Receipts:
+    """Signs receipts with a key derived from the platform's secret."""
+    key = services.settings.auth.token_key
+    assert key is not None, "load_settings() fills it in"
+    return Receipts(key.get_secret_value())
+
+
+def processors(settings: Settings, host: PluginHost) -> list[Processor]:
+    """Every configured service outside of this process that data can reach, for the Article 30
+    record. One whose region nobody declared is left out: the residency guard lets nothing
+    through to it."""
+    found = _language_models(settings, host)
+    for kind, provider, options in (
+        ("embedding", settings.embedding.provider, settings.embedding.options),
+        ("reranking", settings.retrieval.reranker, settings.retrieval.reranker_options),
+        ("speech", settings.speech.provider, settings.speech.options),
+        ("mail", settings.mail.provider, settings.mail.options),
+        ("original files", settings.storage.blobs, settings.storage.blob_options),
+    ):
+        found += _outside(kind, provider, options)
+    return [processor for processor in found if processor.region != UNDECLARED]
+
+
+def _language_models(settings: Settings, host: PluginHost) -> list[Processor]:
+    instances = build_instances(host.llm_providers(), settings.llm.instances)
+    return [
+        Processor("language model", instance.name, instance.provider, region, instance.processor)
+        for instance in instances.values()
+        for region in sorted({instance.region, instance.hosted_region})
+        if instance.llm is not None
+        and not instance.llm.capabilities.in_process
+        and _has_its_key(instance.llm)
+    ]
+
+
+def _has_its_key(llm: LLMProvider) -> bool:
+    """A vendor without its key is asked nothing."""
+    return getattr(getattr(llm, "config", None), "api_key", "") is not None
+
+
+def _outside(kind: str, provider: str | None, options: Mapping[str, Any]) -> list[Processor]:
+    address = options.get("base_url") or options.get("url") or options.get("host")
+    if provider is None or not address:
+        return []
+    url = str(address) if "/" in str(address) else f"http://{address}"
+    region = region_of(url, options.get("region"))
+    return [Processor(kind, provider, provider, region, options.get("processor"))]
