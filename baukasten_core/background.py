@@ -15,6 +15,7 @@ from baukasten_core.errors import PluginError
 from baukasten_core.jobs import Handler
 from baukasten_core.kit import Kit
 from baukasten_core.services import Services
+from baukasten_core.upkeep import periodic_work
 
 if TYPE_CHECKING:
     from baukasten_core.jobs.worker import Worker
@@ -51,6 +52,7 @@ def build_worker(services: Services) -> Worker:
     return Worker(
         services.database.url.render_as_string(hide_password=False),
         job_handlers(services),
+        periodic=periodic_work(services),
         concurrency=settings.concurrency,
         stalled_seconds=settings.stalled_seconds,
     )

@@ -8,10 +8,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from baukasten_core.contracts.llm import LLMProvider
 from baukasten_core.documents.files import file_key
 from baukasten_core.gateway.instances import build_instances
-from baukasten_core.gateway.residency import UNDECLARED, region_of
+from baukasten_core.gateway.residency import LOCAL, UNDECLARED, region_of
 from baukasten_core.jobs import Periodic
 from baukasten_core.plugins import PluginHost
 from baukasten_core.privacy.article30 import Processor
@@ -75,19 +74,16 @@ def processors(settings: Settings, host: PluginHost) -> list[Processor]:
 
 def _language_models(settings: Settings, host: PluginHost) -> list[Processor]:
     instances = build_instances(host.llm_providers(), settings.llm.instances)
+    # A vendor of which nothing but the name is configured has no key, and is asked nothing.
+    set_up = {name.lower() for name, options in settings.llm.instances.items() if len(options) > 1}
     return [
         Processor("language model", instance.name, instance.provider, region, instance.processor)
         for instance in instances.values()
         for region in sorted({instance.region, instance.hosted_region})
         if instance.llm is not None
         and not instance.llm.capabilities.in_process
-        and _has_its_key(instance.llm)
+        and (region == LOCAL or instance.name in set_up)
     ]
-
-
-def _has_its_key(llm: LLMProvider) -> bool:
-    """A vendor without its key is asked nothing."""
-    return getattr(getattr(llm, "config", None), "api_key", "") is not None
 
 
 def _outside(kind: str, provider: str | None, options: Mapping[str, Any]) -> list[Processor]:
