@@ -21,6 +21,7 @@ from baukasten_core.documents.checks import (
 )
 from baukasten_core.documents.decode import decode
 from baukasten_core.documents.limits import MIB, Limits
+from baukasten_core.documents.markup import read_markup
 from baukasten_core.documents.plain import read_plain
 from baukasten_core.documents.reflow import reflow
 from baukasten_core.documents.text import Extracted, join_pages, normalize
@@ -115,7 +116,7 @@ def _kreuzberg(
     )
     try:
         return kreuzberg.extract_bytes_sync(data, kind.media_type, config)
-    except kreuzberg.KreuzbergError as error:
+    except Exception as error:  # its own, and whatever else a broken file brings about
         raise _explained(str(error), kind, limits) from None
 
 
@@ -217,13 +218,12 @@ def _html(data: bytes, request: Request) -> Extracted:
     kind = detect.kind("html")
     page = decode(data, charset=request.hints.charset) or ""
     if request.hints.url:
-        found = _main_text(page, request.hints.url, kind)
-        if found is not None:
-            return found
-    # The text says what its encoding was; it is UTF-8 by now.
-    page = re.sub(r"(?i)(<meta[^>]{0,200}?charset\s*=\s*[\"']?)[\w:.-]+", r"\1utf-8", page, count=2)
-    result = _kreuzberg(normalize(page).encode(), kind, request.limits)
-    return _extracted(normalize(result.content), kind, (), result.metadata)
+        main = _main_text(page, request.hints.url, kind)
+        if main is not None:
+            return main
+    found = read_markup(normalize(page))
+    metadata = {"title": found.title, "language": found.language}
+    return _extracted(normalize(found.text), kind, (), metadata)
 
 
 def _main_text(page: str, url: str, kind: detect.FileType) -> Extracted | None:
