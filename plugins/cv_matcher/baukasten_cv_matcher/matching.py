@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from baukasten_core.api import Span, sentences, terms
-from baukasten_cv_matcher.vocabulary import GENERIC, GENERIC_ENDINGS, OR
+from baukasten_cv_matcher.vocabulary import GENERIC, GENERIC_ENDINGS, OR, SAME
 
 TOKEN = re.compile(r"[^\W_]+(?:[+#]+|\.[^\W\d_]{2,4}(?![^\W_]))?")
 ALTERNATIVE_ITEM = re.compile(r"\s*[,/]\s*")
@@ -126,6 +126,8 @@ def _alike(one: Forms, other: Forms) -> float:
 
 def _inside(one: str, other: str) -> bool:
     """Compounds: `datenbank` in `datenbankentwicklung`."""
+    if one.startswith("=") or other.startswith("="):
+        return False
     short, long = sorted((one, other), key=len)
     return len(short) >= SHORTEST_PART and (long.startswith(short) or long.endswith(short))
 
@@ -149,15 +151,21 @@ def _forms(written: str, languages: tuple[str | None, ...]) -> Forms:
     plain = written.lower().replace(".", "")
     acronym = len(written) > 1 and written.isupper()
     if not plain.isalpha() or acronym:
-        return frozenset({plain})
-    stems = [terms(part, language) for language in languages for part in (plain,)]
+        return frozenset({plain, _meanings().get(plain, plain)})
+    stems = [terms(plain, language) for language in languages]
     if not all(stems):
         return frozenset()
     forms = {plain, *(stem for found in stems for stem in found)}
     for ending in GENERIC_ENDINGS:
         if plain.endswith(ending) and len(plain) >= len(ending) + 4:
             forms.add(plain.removesuffix(ending).rstrip("s"))
-    return frozenset(forms)
+    return frozenset(forms | {_meanings()[form] for form in forms if form in _meanings()})
+
+
+@lru_cache(maxsize=1)
+def _meanings() -> dict[str, str]:
+    """A common name for words that mean the same; it can't be a word of a text."""
+    return {word: f"={group.split()[0]}" for group in SAME for word in group.split()}
 
 
 @lru_cache(maxsize=1)

@@ -109,6 +109,52 @@ GENERIC = {
 GENERIC_ENDINGS = ("kenntnisse", "kenntnissen", "kenntnis", "erfahrung", "erfahrungen")
 """German compounds: `Englischkenntnisse` asks for `Englisch`."""
 
+SAME = (
+    "german deutsch deutschkenntnisse alemán alemana",
+    "english englisch englischkenntnisse inglés inglesa",
+    "spanish spanisch spanischkenntnisse español española castellano",
+    "french französisch französischkenntnisse francés francesa",
+    "italian italienisch italiano italiana",
+    "native muttersprache muttersprachlich nativo nativa materna",
+    "degree bachelor master bsc msc diploma studium hochschulabschluss diplom hochschulstudium "
+    "titulación licenciatura grado máster titulado graduado",
+    "university universität hochschule fachhochschule universidad",
+    "apprenticeship ausbildung berufsausbildung fp",
+    "doctorate phd promotion doktorat doctorado",
+    "informatik informatics informática computing",
+    "engineering ingenieurwesen ingenieurwissenschaften ingeniería",
+    "mathematics mathematik matemáticas",
+    "database databases datenbank datenbanken",
+    "development developer entwicklung entwickler entwicklerin desarrollo desarrollador "
+    "desarrolladora developed entwickelt developing",
+    "engineer ingenieur ingenieurin ingeniero ingeniera",
+    "teamwork teamfähigkeit teamfähig teamarbeit teamplayer",
+    "communication kommunikation kommunikationsstärke kommunikationsfähigkeit kommunikativ "
+    "comunicación communicative",
+    "leadership führung führungserfahrung personalführung personalverantwortung liderazgo",
+    "accounting buchhaltung buchführung contabilidad",
+    "sales vertrieb verkauf ventas",
+    "nursing pflege krankenpflege enfermería",
+    "teaching unterricht lehrtätigkeit docencia enseñanza",
+    "driving führerschein fahrerlaubnis conducir",
+    "security sicherheit seguridad",
+    "networks netzwerke netzwerk redes",
+    "cloud wolke nube",
+    "testing tests testen pruebas",
+    "quality qualität calidad qualitätssicherung",
+    "project projekt proyecto projekte proyectos projects",
+    "management leitung gestión",
+    "customers kunden clientes customer kunde cliente",
+    "js javascript",
+    "ts typescript",
+    "k8s kubernetes",
+    "postgres postgresql",
+    "golang go",
+    "ml ki ai ia",
+)
+"""Words that mean the same in job advertisements and CVs, over the three languages. Short on
+purpose: a wrong equation is worse than a missing one."""
+
 OR = frozenset({"or", "oder", "bzw", "beziehungsweise", "o", "u"})
 """Words between alternatives."""
 

@@ -75,6 +75,22 @@ async def test_german_words_are_found_in_other_forms(asked: str, verdict: Verdic
     assert finding.verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("asked", "verdict"),
+    [
+        ("Sehr gute Deutschkenntnisse und gute Englischkenntnisse", "full"),
+        ("Kenntnisse in Datenbanken", "full"),
+        ("Abgeschlossenes Studium", "full"),
+        ("Erfahrung mit SAP", "missing"),
+    ],
+)
+async def test_common_words_are_known_in_the_other_language(asked: str, verdict: Verdict) -> None:
+    cv = "Languages: German (B2), English\nDatabases: some\nDegree: BSc in Biology\n"
+    analyser = ExtractiveAnalyser("de")
+    (finding,) = (await analyser.assess([requirement(asked)], Cv(cv, "en"))).findings
+    assert finding.verdict == verdict
+
+
 WORDS = st.sampled_from([*CV.split(), *GERMAN_CV.split(), "or", "oder", "\n", "\n\n", "5 years"])
 TEXTS = st.lists(WORDS, max_size=60).map(" ".join) | st.text(max_size=300)
 

@@ -25,7 +25,7 @@ def citations(
     it stands there.
     """
     numbers = [n for n in cited_numbers(answer) if 1 <= n <= len(passages)]
-    return [_citation(n, passages[n - 1], _claim(answer, n), texts, language) for n in numbers]
+    return [_citation(n, passages[n - 1], _said(answer, n), texts, language) for n in numbers]
 
 
 def unknown_numbers(answer: str, passages: Sequence[Passage]) -> list[int]:
@@ -33,26 +33,24 @@ def unknown_numbers(answer: str, passages: Sequence[Passage]) -> list[int]:
     return [n for n in cited_numbers(answer) if not 1 <= n <= len(passages)]
 
 
-def _claim(answer: str, number: int) -> str:
-    """What an answer says just before it cites a source, wherever it does."""
-    claims, start = [], 0
+def _said(answer: str, number: int) -> list[str]:
+    """What an answer says before it cites a source, wherever it does."""
+    pieces, start = [], 0
     for match in MARKERS.finditer(answer):
         if f"[{number}]" in match.group():
-            claims.append(_last_sentence(answer[start : match.start()]))
+            pieces.append(answer[start : match.start()].strip())
         start = match.end()
-    return " ".join(claims)
-
-
-def _last_sentence(text: str) -> str:
-    found = [span.of(text) for span in sentences(text)]
-    told = [sentence for sentence in found if any(character.isalnum() for character in sentence)]
-    return told[-1] if told else ""
+    return pieces
 
 
 def _citation(
-    number: int, passage: Passage, claim: str, texts: Mapping[UUID, str], language: str | None
+    number: int,
+    passage: Passage,
+    said: Sequence[str],
+    texts: Mapping[UUID, str],
+    language: str | None,
 ) -> Citation:
-    inside = best_sentence(claim, passage.text, language)
+    inside = _rests_on(said, passage.text, language)
     quote = inside.of(passage.text)
     span = find_quote(quote, texts.get(passage.document_id, ""), near=passage.start + inside.start)
     start = span.start if span else passage.start + inside.start
@@ -67,6 +65,22 @@ def _citation(
         score=round(passage.score, 4),
         verified=span is not None,
     )
+
+
+def _rests_on(said: Sequence[str], text: str, language: str | None) -> Span:
+    """The words of the source themselves, where the answer quotes them; else the sentence that is
+    nearest to what it says."""
+    for piece in said:
+        span = find_quote(piece, text)
+        if span is not None:
+            return _shortened(span, text)
+    return best_sentence(" ".join(_last_sentence(piece) for piece in said), text, language)
+
+
+def _last_sentence(text: str) -> str:
+    found = [span.of(text) for span in sentences(text)]
+    told = [sentence for sentence in found if any(character.isalnum() for character in sentence)]
+    return told[-1] if told else ""
 
 
 def best_sentence(claim: str, text: str, language: str | None) -> Span:
