@@ -6,7 +6,7 @@ row-level security or residency: a Kit can do what its caller can do.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any, cast, get_args
 from uuid import UUID
@@ -19,7 +19,7 @@ from baukasten_core.contracts.auth import Language, Principal
 from baukasten_core.contracts.gateway import Answer, GatewayCall, GatewayEvent, collect
 from baukasten_core.contracts.llm import GenerateRequest, Message, Source
 from baukasten_core.contracts.retrieval import DocumentText, Passage
-from baukasten_core.documents.files import file_key
+from baukasten_core.documents.kept import KeptFiles
 from baukasten_core.errors import NotFound
 from baukasten_core.evidence.citations import Citation, cite
 from baukasten_core.projects.models import Project
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from baukasten_core.services import Services
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-FILE_PIECE = 1 << 16
 
 
 class Kit:
@@ -195,44 +194,30 @@ class Kit:
 
     # --- files --------------------------------------------------------------------------------
 
-    async def put_file(self, project_id: UUID, file_id: UUID, data: bytes) -> int:
+    async def put_file(self, project_id: UUID, file_id: UUID, data: bytes, *, filename: str) -> int:
         """Keep a file with a project, under an id of the showcase's (a row's, say); answers its
-        size. The same id again replaces it. It goes when the project is deleted.
+        size. The same id again replaces it. It goes with the project and with its user, whose
+        export holds it under `filename`.
 
-        Raises `NotFound` for a project that the caller can't see.
+        Raises `NotFound` when the project is not there (any more).
         """
-        key = await self._file_key(project_id, file_id)
-
-        async def pieces() -> AsyncIterator[bytes]:
-            view = memoryview(data)
-            for at in range(0, len(view), FILE_PIECE):
-                yield bytes(view[at : at + FILE_PIECE])
-
-        return await self.services.blobs.put(key, pieces())
+        return await self._files.put(project_id, file_id, data, filename)
 
     async def open_file(self, project_id: UUID, file_id: UUID) -> AsyncIterator[bytes]:
         """A file's content in pieces. The showcase checks first that the caller may see the row
         it belongs to.
 
-        Raises `NotFound` at once, not while iterating, when there is no such file or project.
+        Raises `NotFound` at once, not while iterating, when there is no such file.
         """
-        pieces = self.services.blobs.open(await self._file_key(project_id, file_id))
-        first = await anext(pieces, b"")
-
-        async def content() -> AsyncIterator[bytes]:
-            yield first
-            async for piece in pieces:
-                yield piece
-
-        return content()
+        return await self._files.open(project_id, file_id)
 
     async def delete_file(self, project_id: UUID, file_id: UUID) -> bool:
         """Delete a file; answers whether there was one."""
-        return await self.services.blobs.delete(await self._file_key(project_id, file_id)) > 0
+        return await self._files.delete(project_id, file_id)
 
-    async def _file_key(self, project_id: UUID, file_id: UUID) -> str:
-        await self.project(project_id)
-        return file_key(self.principal.tenant_id, project_id, file_id)
+    @property
+    def _files(self) -> KeptFiles:
+        return KeptFiles(self.services.database, self.services.blobs, self.principal)
 
     # --- background work ------------------------------------------------------------------
 

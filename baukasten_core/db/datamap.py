@@ -59,6 +59,7 @@ CORE_DATA_MAP: tuple[PersonalData, ...] = (
     PersonalData(
         *("vectors_*", WRITERS, "search: vectors of passages", "contract"), exclude=NOT_EXPORTED
     ),
+    PersonalData("files", WRITERS, "files that a showcase makes: books, reports", "contract"),
     PersonalData("conversations", WRITERS, "chats with a showcase", "contract"),
     PersonalData("messages", WRITERS, "chats with a showcase", "contract"),
     PersonalData(

@@ -499,14 +499,18 @@ BEGIN
     END LOOP;
 END $$;
 
--- The original files of a user, in whatever tenant they are, and those whose document is gone
--- already but whose deletion still waits as a job (documents.erase_file).
+-- The files of a user, in whatever tenant they are: documents' originals, what showcases keep, and
+-- those whose document is gone already but whose deletion still waits as a job
+-- (documents.erase_file).
 CREATE FUNCTION core.files_of(p_user uuid)
 RETURNS TABLE (tenant_id uuid, project_id uuid, document_id uuid, filename text, stored boolean,
                deleted boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT d.tenant_id, d.project_id, d.id, d.filename, d.stored, false FROM core.documents d
     WHERE d.user_id = p_user AND (p_user = core.caller() OR core.caller_is_admin())
+    UNION ALL
+    SELECT f.tenant_id, f.project_id, f.id, f.filename, true, false FROM core.files f
+    WHERE f.user_id = p_user AND (p_user = core.caller() OR core.caller_is_admin())
     UNION ALL
     SELECT (j.args->>'tenant_id')::uuid, (j.args->'ids'->>'project_id')::uuid,
            (j.args->'ids'->>'document_id')::uuid, NULL, true, true

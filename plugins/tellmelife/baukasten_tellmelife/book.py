@@ -118,7 +118,7 @@ async def _set(kit: Kit, book: Book, chapters: Sequence[tuple[Entry, Chapter]]) 
     if pdf.missing:
         data = book_data(book, chapters, missing=pdf.missing)
         pdf = await render_pdf(TEMPLATE, data, language=book.language, limits=LIMITS)
-    size = await kit.put_file(book.project_id, book.id, pdf.content)
+    size = await kit.put_file(book.project_id, book.id, pdf.content, filename=f"{book.title}.pdf")
     failed = [
         {
             "entry_id": str(entry.id),
