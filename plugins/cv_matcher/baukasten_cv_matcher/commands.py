@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from baukasten_core.api import Client
 
 NAME = "cv_matcher"
@@ -61,7 +63,9 @@ def rank(
         click.echo(json.dumps(ranking, indent=2, ensure_ascii=False))
     else:
         show(ranking)
-    sys.exit(1 if ranking["status"] == "failed" else 0)
+    for path, reason in ranking["not_read"].items():
+        click.echo(f"{path}: {reason}", err=True)
+    sys.exit(1 if ranking["failed"] or ranking["not_read"] else 0)
 
 
 def run(
@@ -73,35 +77,44 @@ def run(
     *,
     quiet: bool,
 ) -> dict[str, Any]:
-    """Upload, start, and wait until every candidate is done or failed."""
+    """Upload, start, and wait until every candidate is done or failed; `not_read` holds the files
+    that were refused, with the reason."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from baukasten_core.api import ClientError
-
     project_id = base.rsplit("/", 1)[1]
-    with Progress(console=Console(stderr=True), disable=quiet) as progress:
-        uploads = progress.add_task("Uploading", total=len(cvs) + 1)
+    with Progress(console=Console(stderr=True), disable=quiet) as bar:
         job_id = upload(client, project_id, advertisement)
-        progress.advance(uploads)
-        documents = []
-        for path in cvs:
-            try:
-                documents.append(upload(client, project_id, path))
-            except ClientError as error:
-                # The others are ranked all the same.
-                Console(stderr=True).print(f"{path}: {error.detail}", markup=False)
-            progress.advance(uploads)
+        documents, not_read = upload_all(client, project_id, cvs, bar)
+        if not documents:
+            raise click.ClickException("; ".join(not_read.values()))
         job = client.post(f"{base}/job", {"document_id": job_id, **who})
-        progress.console.print(f"{len(job['requirements'])} requirements")
         client.post(f"{base}/candidates", {"document_ids": documents})
         ranking: dict[str, Any] = client.post(f"{base}/rank", who)
-        reading = progress.add_task("Comparing", total=ranking["total"])
+        comparing = f"Comparing with {len(job['requirements'])} requirements"
+        task = bar.add_task(comparing, total=ranking["total"])
         while ranking["status"] == "running":
             time.sleep(POLL_SECONDS)
             ranking = client.get(f"{base}/ranking")
-            progress.update(reading, completed=ranking["done"] + ranking["failed"])
-    return ranking
+            bar.update(task, completed=ranking["done"] + ranking["failed"])
+    return {**ranking, "not_read": not_read}
+
+
+def upload_all(
+    client: Client, project_id: str, cvs: Sequence[Path], bar: Progress
+) -> tuple[list[str], dict[str, str]]:
+    """The documents' ids, and what is wrong with the files that were refused: the others are
+    ranked all the same."""
+    from baukasten_core.api import ClientError
+
+    documents: list[str] = []
+    not_read: dict[str, str] = {}
+    for path in bar.track(cvs, description="Uploading"):
+        try:
+            documents.append(upload(client, project_id, path))
+        except ClientError as error:
+            not_read[str(path)] = error.detail
+    return documents, not_read
 
 
 def upload(client: Client, project_id: str, path: Path) -> str:
