@@ -128,6 +128,7 @@ def _wait(processes: list[psutil.Process], timeout: float) -> list[psutil.Proces
         reap()
         time.sleep(0.02)
         alive = [process for process in alive if is_alive(process)]
+    reap()
     return alive
 
 
