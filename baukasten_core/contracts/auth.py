@@ -19,11 +19,13 @@ Language = Literal["de", "en", "es"]
 class Scope:
     """Whose rows a transaction may see: set in PostgreSQL before its first statement.
 
-    `tenant_id` None sees no tenant's rows at all; `user_id` decides about private rows.
+    `tenant_id` None sees no tenant's rows at all; `user_id` decides about private rows;
+    `project_id`, for an API key that is bound to a project, hides every other project's.
     """
 
     user_id: UUID | None = None
     tenant_id: UUID | None = None
+    project_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Principal:
 
     @property
     def scope(self) -> Scope:
-        return Scope(user_id=self.user_id, tenant_id=self.tenant_id)
+        return Scope(self.user_id, self.tenant_id, self.project_id)
 
 
 @dataclass(frozen=True, slots=True)

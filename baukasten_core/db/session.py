@@ -15,11 +15,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from baukasten_core.contracts.auth import Scope
-from baukasten_core.errors import DatabaseUnavailable, StartupRefused
+from baukasten_core.errors import DatabaseUnavailable, Forbidden, StartupRefused
 
 SET_SCOPE = text(
     "SELECT set_config('baukasten.tenant_id', :tenant, true),"
-    " set_config('baukasten.user_id', :user, true)"
+    " set_config('baukasten.user_id', :user, true),"
+    " set_config('baukasten.project_id', :project, true)"
 )
 
 
@@ -61,6 +62,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: the database can't be reached, or every connection is busy.
+            Forbidden: a row was written that the scope does not allow.
         """
         try:
             async with self._sessions() as session, session.begin():
@@ -70,6 +72,8 @@ class Database:
         except (PoolTimeout, psycopg.OperationalError) as error:
             raise _unavailable(error) from error
         except DBAPIError as error:
+            if _refused_row(error):
+                raise Forbidden("You may not write there.") from error
             if not _lost_connection(error):
                 raise
             raise _unavailable(error) from error
@@ -85,9 +89,12 @@ class Database:
 
 async def enter_scope(session: AsyncSession, scope: Scope) -> None:
     """Bind the running transaction to a tenant and a user."""
-    await session.execute(
-        SET_SCOPE, {"tenant": _text(scope.tenant_id), "user": _text(scope.user_id)}
-    )
+    values = {
+        "tenant": _text(scope.tenant_id),
+        "user": _text(scope.user_id),
+        "project": _text(scope.project_id),
+    }
+    await session.execute(SET_SCOPE, values)
 
 
 async def refuse_unsafe_role(database: Database) -> None:
@@ -119,6 +126,12 @@ async def refuse_unsafe_role(database: Database) -> None:
 
 def _text(value: UUID | None) -> str:
     return "" if value is None else str(value)
+
+
+def _refused_row(error: DBAPIError) -> bool:
+    """A policy refused a row. (A missing grant, in contrast, is a mistake of ours.)"""
+    refused = isinstance(error.orig, psycopg.errors.InsufficientPrivilege)
+    return refused and "row-level security" in str(error.orig)
 
 
 def _lost_connection(error: DBAPIError) -> bool:

@@ -57,7 +57,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     WHERE s.id = p_session AND s.expires_at > now()
 $$;
 
--- The same by an API key's hash, in the key's own tenant. tenant_id NULL: another one was named.
+-- The same by an API key's hash, in the key's own tenant, and bound to the key's project if it has
+-- one. tenant_id NULL: another tenant was named.
 CREATE FUNCTION core.open_api_key(p_hash bytea, p_tenant uuid)
 RETURNS TABLE (user_id uuid, tenant_id uuid, email text, role text, is_admin boolean,
                language text, api_key_id uuid, scopes text[], project_id uuid)
@@ -71,6 +72,7 @@ BEGIN
     IF v_key.used_at IS NULL OR v_key.used_at < now() - interval '1 minute' THEN
         UPDATE api_keys k SET used_at = now() WHERE k.id = v_key.id;
     END IF;
+    PERFORM set_config('baukasten.project_id', coalesce(v_key.project_id::text, ''), true);
     RETURN QUERY
     SELECT o.user_id, CASE WHEN p_tenant IS NULL OR p_tenant = v_key.tenant_id THEN o.tenant_id END,
            o.email, o.role, o.is_admin, o.language, v_key.id, v_key.scopes, v_key.project_id

@@ -21,6 +21,10 @@ USER = "NULLIF(current_setting('baukasten.user_id', true), '')::uuid"
 SAME_TENANT = f"tenant_id = {TENANT}"
 NOT_SOMEONE_ELSES = f"(NOT private OR user_id = {USER})"
 
+# Set for an API key that is bound to one project. The planner knows its value, so that for
+# everybody else the condition costs nothing in its estimates.
+PROJECT = "NULLIF(current_setting('baukasten.project_id', true), '')"
+
 __all__ = ["Scope", "create_tenant_table", "drop_tenant_table", "protect_table"]
 
 
@@ -74,8 +78,21 @@ def protect_table(
         f'CREATE POLICY app ON {table} TO "{roles.app}" USING ({condition})'
         f" WITH CHECK ({condition})",
         f'GRANT {grant} ON {table} TO "{roles.app}"',
+        _bind_to_project(table, roles),
     ):
         op.execute(statement)
+
+
+def _bind_to_project(table: str, roles: Roles) -> str:
+    """Rows of other projects, and of none, are out of reach of a key that is bound to one."""
+    column = "id" if table == '"core"."projects"' else "project_id"
+    condition = f"({PROJECT} IS NULL OR {column} = {PROJECT}::uuid)"
+    return (
+        f"DO $do$ BEGIN IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = '{table}'::regclass"
+        f" AND attname = '{column}' AND NOT attisdropped) THEN CREATE POLICY project ON {table}"
+        f' AS RESTRICTIVE TO "{roles.app}" USING ({condition}) WITH CHECK ({condition});'
+        " END IF; END $do$"
+    )
 
 
 def protect_system_table(name: str) -> None:

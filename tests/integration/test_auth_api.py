@@ -11,7 +11,9 @@ import httpx
 import psycopg
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
+from baukasten_core.accounts.authenticate import open_api_key
 from baukasten_core.accounts.passwords import hash_password
 from baukasten_core.accounts.sessions import start_session
 from baukasten_core.accounts.users import create_user
@@ -577,3 +579,48 @@ async def test_other_users_are_for_admins(person: Person, user: SignedIn, method
     response = await person.client.request(method, url, json=body, headers=person.headers)
     is_problem(response, 403, "Admin privileges required")
     assert (await person.client.request(method, url, json=body)).status_code == 401
+
+
+# --- keys for one project -----------------------------------------------------------------
+
+
+async def test_a_key_for_one_project_reaches_nothing_else(person: Person) -> None:
+    client = person.client
+    mine, other = [
+        (await person.post("/projects", {"name": name, "type": "other"})).json()["id"]
+        for name in ("mine", "other")
+    ]
+    headers = key_headers(await make_key(person, project_id=mine, scopes=["read", "write"]))
+    listed = (await client.get("/projects", headers=headers)).json()
+    assert [row["id"] for row in listed] == [mine]
+    change = {"description": "changed"}
+    response = await client.patch(f"/projects/{mine}", json=change, headers=headers)
+    assert response.status_code == 200
+    for method, body in (("GET", None), ("PATCH", change), ("DELETE", None)):
+        response = await client.request(method, f"/projects/{other}", json=body, headers=headers)
+        assert response.status_code == 404
+    new = {"name": "new", "type": "other"}
+    assert (await client.post("/projects", json=new, headers=headers)).status_code == 403
+    assert len((await person.get("/projects")).json()) == 2
+
+
+async def test_a_key_for_one_project_reaches_no_other_row_whatever_a_route_forgets(
+    person: Person, services: Services
+) -> None:
+    mine, other = [
+        (await person.post("/projects", {"name": name, "type": "other"})).json()["id"]
+        for name in ("mine", "other")
+    ]
+    key = (await make_key(person, project_id=mine))["key"]
+    async with services.database.transaction() as session:
+        principal = await open_api_key(session, key, None)
+        assert await session.scalar(text("SELECT count(*) FROM core.projects")) == 1
+    async with services.database.transaction(principal.scope) as session:
+        assert await session.scalar(text("SELECT count(*) FROM core.projects")) == 1
+        query = text("SELECT 1 FROM core.projects WHERE id = :id")
+        assert await session.scalar(query, {"id": other}) is None
+    # The next transaction on the same connection is bound to nothing of it.
+    async with services.database.transaction(
+        Scope(principal.user_id, principal.tenant_id)
+    ) as session:
+        assert await session.scalar(text("SELECT count(*) FROM core.projects")) == 2
