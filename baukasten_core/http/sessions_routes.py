@@ -91,7 +91,7 @@ async def list_api_keys(session: Session) -> Sequence[ApiKey]:
     "/api-keys",
     status_code=201,
     response_model=NewApiKeyOut,
-    responses=problem_responses(404, 422),
+    responses=problem_responses(404),
 )
 async def create_api_key(body: ApiKeyIn, caller: Caller, session: Session) -> NewApiKeyOut:
     made = await api_keys.create_api_key(
