@@ -11,7 +11,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-PLUGINS := $(wildcard plugins/*)
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PACKAGES := -e . -e deployments $(addprefix -e ,$(PLUGINS))
 PROJECTS := pyproject.toml constraints.txt $(wildcard */pyproject.toml plugins/*/pyproject.toml)
 ARGS ?=
@@ -40,10 +40,10 @@ lint: $(VENV)/.test
 	@$(BIN)/mypy
 
 bench: $(VENV)/.test
-	@$(BIN)/baukasten bench $(ARGS)
+	@$(BIN)/python -m benchmarks.projects $(ARGS)
 
 docs: $(VENV)/.run
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/baukasten settings --markdown > docs/reference/settings.md
 
 install: $(VENV)/.run
 install-test: $(VENV)/.test
