@@ -1,0 +1,248 @@
+"""A plugin that is broken in any way is quarantined with a reason; the rest serves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+from baukasten_core.app import create_app, migrate_database
+from baukasten_core.plugins import PluginHost
+from baukasten_core.settings import Settings
+from baukasten_core.testing.fakes import FakeEmbedder
+from baukasten_core.testing.fixtures_app import SignedIn, test_settings
+from baukasten_core.testing.fixtures_db import DatabaseUrls, TestDatabases
+
+PLUGIN = """
+from pathlib import Path
+from baukasten_core.api import PersonalData, Showcase, hookimpl
+
+@hookimpl
+def register_showcase():
+    from fastapi import APIRouter
+    router = APIRouter()
+
+    @router.get("/hello")
+    async def hello() -> str:
+        return "hello"
+
+    return Showcase(
+        name="{name}",
+        title={{"en": "{name}"}},
+        router=router,
+        migrations=Path(__file__).parent / "versions",
+        data_map=[{data_map}],
+    )
+"""
+REVISION = """
+import sqlalchemy as sa
+from alembic import op
+from baukasten_core.db.tenancy import protect_table
+from baukasten_core.api import create_tenant_table, drop_tenant_table
+
+revision = "{revision}"
+down_revision = None
+
+def upgrade():
+    {upgrade}
+
+def downgrade():
+    pass
+"""
+MAPPED = 'PersonalData("notes", "writers", "notes", "contract")'
+PLAIN = (
+    'sa.Column("id", sa.Uuid, primary_key=True), sa.Column("tenant_id", sa.Uuid, nullable=False), '
+    'sa.Column("user_id", sa.Uuid, nullable=False), schema="{name}"'
+)
+TENANT = "tenant_id = NULLIF(current_setting('baukasten.tenant_id', true), '')::uuid"
+
+
+def key(own: str, theirs: str, extra: str = "") -> str:
+    return f"sa.ForeignKeyConstraint([{own}], [{theirs}]{extra})"
+
+
+TABLE = 'create_tenant_table("notes"{})'
+UNPROTECTED = f'op.create_table("notes", {PLAIN})'
+PROTECTED = UNPROTECTED + '; protect_table("notes", rule="{rule}")'
+
+BROKEN_TABLES = {
+    "raising": ("raise RuntimeError('out of luck')", MAPPED, "out of luck"),
+    "unmapped": (TABLE.format(""), "", "unmapped.notes is not on the data map"),
+    "wrongmap": (TABLE.format(""), MAPPED.replace("notes", "nots") + ", " + MAPPED, "`nots` is no"),
+    "norls": (UNPROTECTED, MAPPED, "norls.notes has no forced row-level security"),
+    "simplekey": (
+        TABLE.format(
+            ', sa.Column("other", sa.Uuid),'
+            + key('"other"', '"core.projects.id"', ', ondelete="CASCADE"')
+        ),
+        MAPPED,
+        "must include tenant_id on both sides",
+    ),
+    "stubborn": (
+        TABLE.format(
+            ', sa.Column("document_id", sa.Uuid),'
+            + key('"tenant_id", "document_id"', '"core.documents.tenant_id", "core.documents.id"')
+        ),
+        MAPPED,
+        "must say ON DELETE CASCADE",
+    ),
+    "open": (PROTECTED.replace("{rule}", "true"), MAPPED, "open.notes has a policy"),
+    "backdoor": (PROTECTED.replace("{rule}", f"{TENANT} OR true"), MAPPED, "has a policy"),
+    "sideways": (
+        PROTECTED.replace("{rule}", TENANT.replace("tenant_id =", "user_id =")),
+        MAPPED,
+        "has a policy",
+    ),
+    "writable": (
+        PROTECTED.replace("{rule}", TENANT)
+        + '; op.execute("CREATE POLICY more ON writable.notes FOR INSERT WITH CHECK (true)")',
+        MAPPED,
+        "has a policy that does not ask for the tenant",
+    ),
+    "granting": (
+        TABLE.format("") + '; op.execute("GRANT TRUNCATE ON granting.notes TO baukasten_app")',
+        MAPPED,
+        "lets the app role truncate",
+    ),
+}
+BROKEN_CODE = {
+    "noimport": ("raise RuntimeError('boom')", "import failed: RuntimeError: boom"),
+    "misspelt": (
+        "from baukasten_core.api import hookimpl\n@hookimpl\ndef register_showcas(): ...",
+        "did you mean `register_showcase`?",
+    ),
+    "hookraises": (
+        "from baukasten_core.api import hookimpl\n@hookimpl\ndef register_showcase(): 1 / 0",
+        "ZeroDivisionError",
+    ),
+    "nothing": (
+        "from baukasten_core.api import hookimpl\n@hookimpl\ndef register_showcase(): ...",
+        "must return a Showcase",
+    ),
+}
+REASONS = (
+    {name: reason for name, (_, reason) in BROKEN_CODE.items()}
+    | {name: reason for name, (_, _, reason) in BROKEN_TABLES.items()}
+    | {"twoheads": "2 heads"}
+)
+
+
+def install(folder: Path, name: str, code: str, **revisions: str) -> None:
+    """A plugin as pip would leave it: a package and its entry point."""
+    package = folder / f"broken_{name}"
+    (package / "versions").mkdir(parents=True)
+    (package / "__init__.py").write_text(code)
+    for revision, upgrade in revisions.items():
+        text = REVISION.format(revision=revision, upgrade=upgrade.replace("{name}", name))
+        (package / "versions" / f"{revision}.py").write_text(text)
+    info = folder / f"broken_{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: broken-{name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[baukasten]\n{name} = broken_{name}\n")
+
+
+@pytest.fixture(scope="module")
+def plugins_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A healthy plugin and one for each way to be broken, on the import path."""
+    folder = tmp_path_factory.mktemp("plugins")
+    healthy = PLUGIN.format(name="healthy", data_map=MAPPED)
+    install(folder, "healthy", healthy, a=TABLE.format(""))
+    for name, (code, _) in BROKEN_CODE.items():
+        install(folder, name, code)
+    for name, (upgrade, data_map, _) in BROKEN_TABLES.items():
+        install(folder, name, PLUGIN.format(name=name, data_map=data_map), a=upgrade)
+    two = PLUGIN.format(name="twoheads", data_map=MAPPED)
+    install(folder, "twoheads", two, a=TABLE.format(""), b="pass")
+    sys.path.insert(0, str(folder))
+    yield folder
+    sys.path.remove(str(folder))
+
+
+@pytest.fixture(scope="module")
+def database_urls(databases: TestDatabases) -> DatabaseUrls:
+    return databases.create()
+
+
+@pytest.fixture(scope="module")
+def app_settings(
+    database_urls: DatabaseUrls, plugins_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """Settings of a platform whose database has been migrated with all these plugins."""
+    home = tmp_path_factory.mktemp("home")
+    owner = {"url": database_urls.owner, "app_url": database_urls.app}
+    migrating = test_settings(home, database_urls, database=owner)
+    migrate_database(migrating, PluginHost.discover())
+    return test_settings(home, database_urls)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def app(app_settings: Settings) -> AsyncIterator[FastAPI]:
+    """A replica: it has not migrated anything, and finds out."""
+    app = create_app(app_settings, PluginHost.discover(), embedder=FakeEmbedder())
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.mark.parametrize("name", sorted(REASONS))
+async def test_its_routes_say_why_it_is_quarantined(client: httpx.AsyncClient, name: str) -> None:
+    response = await client.get(f"/{name}/hello")
+    assert response.status_code == 503
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["retry-after"]
+    assert REASONS[name] in response.json()["detail"]
+
+
+async def test_the_rest_serves(client: httpx.AsyncClient, user: SignedIn) -> None:
+    assert (await client.get("/healthy/hello")).json() == "hello"
+    body = {"name": "n", "type": "healthy"}
+    assert (await client.post("/projects", json=body, headers=user.headers)).status_code == 201
+    body = {"name": "n", "type": "norls"}
+    assert (await client.post("/projects", json=body, headers=user.headers)).status_code == 422
+
+
+async def test_health_names_each_with_its_reason(client: httpx.AsyncClient) -> None:
+    body = (await client.get("/health")).json()
+    assert body["status"] == "degraded"
+    rows = {row["name"]: row for row in body["components"] if row["kind"] == "plugin"}
+    assert rows["healthy"]["status"] == "ready"
+    for name, reason in REASONS.items():
+        assert rows[name]["status"] == "quarantined"
+        assert reason in rows[name]["reason"]
+
+
+def test_the_cli_names_each_with_its_reason(
+    database_urls: DatabaseUrls, plugins_folder: Path, tmp_path: Path, app_settings: Settings
+) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(plugins_folder), os.environ.get("PYTHONPATH", "")]),
+        "BAUKASTEN_HOME": str(tmp_path),
+        "BAUKASTEN_DATABASE_APP_URL": database_urls.app,
+    }
+    program = "from baukasten_core.cli.main import main; main(['plugins', '--json'])"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert rows["healthy"]["status"] == "ready"
+    for name, reason in REASONS.items():
+        assert reason in rows[name]["reason"], name
+
+
+def test_what_a_broken_migration_made_is_rolled_back(database_urls: DatabaseUrls) -> None:
+    import psycopg
+
+    with psycopg.connect(database_urls.owner) as connection:
+        left = connection.execute(
+            "SELECT schemaname FROM pg_tables WHERE tablename = 'notes'"
+        ).fetchall()
+    assert left == [("healthy",)]
