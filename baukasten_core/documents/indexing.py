@@ -49,9 +49,11 @@ async def write_batch(
     pieces: Sequence[Piece],
     piece_terms: Sequence[Sequence[str]],
     embeddings: NDArray[np.float32],
+    *,
+    total: int,
 ) -> int | None:
-    """Write pieces that follow on what is written already; answers how many chunks the document
-    has now, None if it is gone.
+    """Write pieces that follow on what is written already; answers how many of `total` chunks
+    the document has now, None if it is gone. With the last of them it is ready.
 
     The document's row is locked meanwhile: two workers at the same document (one of them was
     thought dead) write each batch once.
@@ -70,6 +72,9 @@ async def write_batch(
         .where(Document.id == document_id)
         .values(
             chunk_count=done,
+            chunk_total=total,
+            status="ready" if done == total else "processing",
+            error=None,
             term_count=Document.term_count + sum(map(len, piece_terms)),
             space=space.id,
         )

@@ -69,6 +69,7 @@ class Ingestor:
         self._transform_of = transform_of
         self._guard = guard
         self._chunk_characters = chunk_characters
+        self._prepared: set[str] = set()
 
     async def run(self, scope: Scope, document_id: UUID) -> None:
         """Extract, cut, embed and write a document. Idempotent; one that is gone or ready is
@@ -169,32 +170,32 @@ class Ingestor:
 
     async def _index(self, scope: Scope, document: Document, pieces: Sequence[Piece]) -> None:
         done = await self._resume(scope, document, len(pieces))
+        if done == len(pieces):
+            async with self._database.transaction(scope) as session:
+                await _update(session, document.id, {"status": "ready", "chunk_total": done})
         while done < len(pieces):
             batch = pieces[done : done + BATCH]
             vectors = await self._embedder.embed([piece.text for piece in batch])
-            if done == 0:
-                await self._prepare(scope)
-            done = await self._write(scope, document, batch, vectors)
-        async with self._database.transaction(scope) as session:
-            await _update(session, document.id, {"status": "ready", "error": None})
+            await self._prepare(scope)
+            done = await self._write(scope, document, batch, vectors, total=len(pieces))
 
     async def _resume(self, scope: Scope, document: Document, total: int) -> int:
         """How many pieces are written already; none of them counts if they were made otherwise."""
-        done, space = document.chunk_count, document.space
-        changed = document.chunk_total not in (None, total) or (
-            space is not None and space != self._embedder.space.id
-        )
+        if not document.chunk_count:
+            return 0
+        if document.chunk_total == total and document.space == self._embedder.space.id:
+            return document.chunk_count
         async with self._database.transaction(scope) as session:
-            if done and changed:
-                await clear(session, self._vectors, document.tenant_id, document.id)
-                done = 0
-            await _update(session, document.id, {"chunk_total": total})
-        return done
+            await clear(session, self._vectors, document.tenant_id, document.id)
+        return 0
 
     async def _prepare(self, scope: Scope) -> None:
         """In a transaction of its own: making a table waits until nobody writes chunks."""
-        async with self._database.transaction(scope) as session:
-            await self._vectors.prepare(session, self._embedder.space)
+        space = self._embedder.space
+        if space.id not in self._prepared:
+            async with self._database.transaction(scope) as session:
+                await self._vectors.prepare(session, space)
+            self._prepared.add(space.id)
 
     async def _write(
         self,
@@ -202,11 +203,20 @@ class Ingestor:
         document: Document,
         batch: Sequence[Piece],
         vectors: NDArray[np.float32],
+        *,
+        total: int,
     ) -> int:
         found = await count_terms(batch, document.language)
         async with self._database.transaction(scope) as session:
             done = await write_batch(
-                session, self._vectors, self._embedder.space, document.id, batch, found, vectors
+                session,
+                self._vectors,
+                self._embedder.space,
+                document.id,
+                batch,
+                found,
+                vectors,
+                total=total,
             )
         if done is None:
             raise Gone

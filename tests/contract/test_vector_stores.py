@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 import numpy as np
@@ -108,6 +109,20 @@ async def test_exact_search_never_uses_the_approximate_index(
 
 def few_ones() -> np.ndarray:
     return np.ones(16, dtype=np.float32) / 4
+
+
+async def test_a_space_can_be_prepared_by_many_at_once(
+    database: Database, tenant: Principal
+) -> None:
+    store = PgVectorStore(PgVectorConfig())
+    for number in range(5):
+        space = EmbeddingSpace("test", f"race {number}", "1", dimensions=8)
+
+        async def prepare(space: EmbeddingSpace = space) -> None:
+            async with database.transaction(tenant.scope) as session:
+                await store.prepare(session, space)
+
+        await asyncio.gather(*(prepare() for _ in range(4)))
 
 
 @pytest.mark.parametrize(

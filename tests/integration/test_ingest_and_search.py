@@ -176,7 +176,8 @@ async def test_running_again_changes_nothing(room: Room, tenant: Principal) -> N
             text("UPDATE core.documents SET status = 'processing' WHERE id = :id"),
             {"id": document.id},
         )
-    await room.ingestor.run(tenant.scope, document.id)
+    document = await room.ready(tenant, document)
+    assert document.status == "ready"
     assert [await room.count(table, tenant, document.id) for table in PARTS] == before
 
 

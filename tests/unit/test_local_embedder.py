@@ -63,6 +63,19 @@ async def test_batches_hold_texts_of_similar_length() -> None:
     await provider.close()
 
 
+async def test_callers_with_one_text_each_share_a_batch() -> None:
+    engine = Engine()
+    provider = embedder(engine)
+    first = asyncio.create_task(provider.embed(["gate", "gate"]))
+    await asyncio.to_thread(engine.reached.wait, 10)
+    others = [asyncio.create_task(provider.embed([name])) for name in ("a", "b", "c")]
+    await asyncio.sleep(0)
+    engine.gate.set()
+    await asyncio.gather(first, *others)
+    assert engine.seen == [["gate", "gate"], ["a", "b"], ["c"]]
+    await provider.close()
+
+
 async def test_a_caller_that_goes_away_leaves_no_work_behind() -> None:
     engine = Engine()
     provider = embedder(engine)

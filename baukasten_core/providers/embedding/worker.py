@@ -126,21 +126,48 @@ class LocalEmbedder:
             ) from None
 
     def _run(self) -> None:
-        while (task := self._tasks.get()).rank != STOP:
+        while (first := self._tasks.get()).rank != STOP:
+            tasks = self._together(first)
             try:
                 engine = self._engine = self._engine or self._load()
                 # A caller that went away, perhaps while it loaded, cancelled its batches.
-                if task.result.set_running_or_notify_cancel():
-                    task.result.set_result(engine.encode(task.texts))
+                tasks = [task for task in tasks if task.result.set_running_or_notify_cancel()]
+                _answer(tasks, engine)
             except ProviderError as error:
-                _fail(task.result, error)
+                _fail(tasks, error)
             except Exception as error:
-                _fail(task.result, failure(self.name, error))
+                _fail(tasks, failure(self.name, error))
+
+    def _together(self, first: _Task) -> list[_Task]:
+        """As many waiting tasks of the same rank as fit into one batch."""
+        tasks, room = [first], self._batch - len(first.texts)
+        while room > 0:
+            try:
+                task = self._tasks.get_nowait()
+            except queue.Empty:
+                break
+            if task.rank != first.rank or len(task.texts) > room:
+                self._tasks.put(task)
+                break
+            tasks.append(task)
+            room -= len(task.texts)
+        return tasks
 
 
-def _fail(result: Future[Vectors], error: Exception) -> None:
-    if result.running() or result.set_running_or_notify_cancel():
-        result.set_exception(error)
+def _answer(tasks: Sequence[_Task], engine: Engine) -> None:
+    if not tasks:
+        return
+    vectors = engine.encode([text for task in tasks for text in task.texts])
+    at = 0
+    for task in tasks:
+        task.result.set_result(vectors[at : at + len(task.texts)])
+        at += len(task.texts)
+
+
+def _fail(tasks: Sequence[_Task], error: Exception) -> None:
+    for task in tasks:
+        if task.result.running() or task.result.set_running_or_notify_cancel():
+            task.result.set_exception(error)
 
 
 QUERY, BULK, STOP = 0, 1, 2

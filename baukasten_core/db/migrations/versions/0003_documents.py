@@ -156,7 +156,9 @@ BEGIN
        OR p_dimensions IS NULL OR p_dimensions NOT BETWEEN 1 AND 16000 THEN
         RAISE EXCEPTION 'not an embedding space' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('core.' || v_table));
+    -- What the foreign key below needs anyway. Taken first, because waiting for it is what makes
+    -- the next line see the table that somebody else has just made.
+    LOCK TABLE core.chunks IN SHARE ROW EXCLUSIVE MODE;
     IF to_regclass('core.' || v_table) IS NOT NULL THEN
         RETURN;
     END IF;
