@@ -83,22 +83,34 @@ async def _chapters(
     async with kit.transaction() as session:
         there = await store.chapters_of(session, book.project_id)
     found = []
+    wish = await _wish(kit, book, config)
     for done, entry in enumerate(entries, 1):
         chapter: Chapter | None = there.get(entry.id)
         source = fingerprint(entry, config)
         if chapter is None or chapter.status == "failed" or chapter.source != source:
-            chapter = await _write(kit, entry, config, source)
+            chapter = await _write(kit, entry, wish, source)
+            if wish.ask and chapter is not None and chapter.method == "extractive":
+                wish = await _wish(kit, book, config)
         if chapter is not None:
             found.append((entry, chapter))
         await _change(kit, book.id, done=done)
     return found
 
 
-async def _write(kit: Kit, entry: Entry, config: LifeConfig, source: str) -> Chapter | None:
+async def _wish(kit: Kit, book: Book, config: LifeConfig) -> Wish:
+    """One and the same model for the whole book, as long as it is there; nobody is asked when
+    there is none."""
+    if not config.use_llm:
+        return Wish(config, ask=False)
+    instance = await kit.llm_instance(book.project_id)
+    return Wish(config, provider=instance, ask=instance is not None)
+
+
+async def _write(kit: Kit, entry: Entry, wish: Wish, source: str) -> Chapter | None:
     """The new chapter; None when its entry was deleted meanwhile."""
     outcome: Any
     try:
-        outcome = await write_chapter(kit, entry, Wish(config))
+        outcome = await write_chapter(kit, entry, wish)
     except Unavailable:
         raise  # the database or the like: the job comes back to it
     except BaukastenError as error:

@@ -48,15 +48,17 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How a chapter shall be written; a named `provider` or `model` is used or it fails."""
+    """How a chapter shall be written.
+
+    `provider`, `model`: who shall be asked; the configured chain by default. `strict`: an error
+    when they don't answer, instead of the entry's own words. `ask` False: nobody is asked.
+    """
 
     config: LifeConfig
     provider: str | None = None
     model: str = ""
-
-    @property
-    def named(self) -> bool:
-        return bool(self.provider or self.model)
+    strict: bool = False
+    ask: bool = True
 
 
 def fingerprint(entry: Entry, config: LifeConfig) -> str:
@@ -69,17 +71,17 @@ def fingerprint(entry: Entry, config: LifeConfig) -> str:
 async def write_chapter(kit: Kit, entry: Entry, wish: Wish) -> Written:
     """The chapter of an entry.
 
-    When no model answers (none is installed, or it is down) and none was named, the chapter is
-    made of the entry's own words, and `method` says so.
+    When no model answers (none is installed, or it is down), the chapter is made of the entry's
+    own words, and `method` says so.
 
     Raises what `Kit.generate` raises, and `InvalidOutput` for an answer that is no chapter.
     """
-    if not wish.named and not wish.config.use_llm:
+    if not wish.ask:
         return in_own_words(entry)
     try:
         answers = [await _ask(kit, entry, wish, part) for part in _prompts(entry, wish.config)]
     except ProviderUnavailable:
-        if wish.named:
+        if wish.strict:
             raise
         return in_own_words(entry)
     if any(answer.routed.provider == "extractive" for answer in answers):

@@ -135,7 +135,7 @@ async def make_chapter(
     entry, config, chapter = await _entry(kit, entry_id)
     source = fingerprint(entry, config)
     try:
-        written = await write_chapter(kit, entry, Wish(config, body.provider, body.model or ""))
+        written = await write_chapter(kit, entry, _wish(body, config))
     except BaukastenError as error:
         good = chapter and chapter.status == "ready" and chapter.source == source
         if not good:
@@ -145,6 +145,13 @@ async def make_chapter(
     async with kit.transaction() as session:
         chapter = await store.save_chapter(session, entry, source, written)
     return ChapterOut.of(chapter, entry, config)
+
+
+def _wish(body: ChapterIn, config: LifeConfig) -> Wish:
+    """A model that is named is used or it fails, whatever the project says."""
+    named = bool(body.provider or body.model)
+    ask = named or config.use_llm
+    return Wish(config, body.provider, body.model or "", strict=named, ask=ask)
 
 
 @router.get("/entries/{entry_id}/chapter", response_model=ChapterOut)

@@ -303,15 +303,35 @@ async def test_made_again_after_a_crash_a_book_is_made_once(life: Life) -> None:
 async def test_chapters_that_are_there_are_not_written_again(
     life: Life, llm: OpenAIEmulator
 ) -> None:
+    def answers() -> int:
+        return sum(request.path.endswith("completions") for request in llm.requests)
+
     llm.reply = Reply("# Paint\n\nThe morning smelled of paint, and the kettle was on the stove.")
     made = await life.entry("1962-03-03", EN)
     await life.book()
-    asked = len(llm.requests)
+    asked = answers()
     await life.book()
-    assert len(llm.requests) == asked
+    assert answers() == asked
     await life.call("PATCH", f"/entries/{made['id']}", json={"text": EN + " And then it rained."})
     await life.book()
-    assert len(llm.requests) > asked
+    assert answers() > asked
+
+
+async def test_a_model_that_goes_away_leaves_own_words_and_the_book_says_so(
+    life: Life, llm: OpenAIEmulator
+) -> None:
+    def reply(request: Asked) -> Reply:
+        llm.faults.status = 503
+        return Reply("# Paint\n\nThe morning smelled of paint, and the kettle was on the stove.")
+
+    llm.reply = reply
+    for day in range(1, 5):
+        await life.entry(f"1962-03-0{day}", EN)
+    book = await life.book(language="en")
+    assert (book["status"], book["failed"]) == ("ready", [])
+    text = Pages(await life.pdf(book)).all
+    assert letters("Chapters in the entries’ own words: 3") in text
+    assert letters("edited from the entries: 1") in text
 
 
 async def test_files_go_with_the_book_and_with_the_project(
