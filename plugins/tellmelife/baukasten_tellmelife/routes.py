@@ -76,7 +76,11 @@ async def add_entry(project_id: UUID, body: EntryIn, kit: CurrentKit) -> Entry:
     return entry
 
 
-@router.get("/projects/{project_id}/entries", response_model=list[EntryOut])
+@router.get(
+    "/projects/{project_id}/entries",
+    response_model=list[EntryOut],
+    responses=problem_responses(400),
+)
 async def list_entries(
     request: Request,
     response: Response,
@@ -210,7 +214,11 @@ def _book(kit: Kit, project: Project, entries: Sequence[Entry], body: BookIn) ->
     )
 
 
-@router.get("/projects/{project_id}/books", response_model=list[BookOut])
+@router.get(
+    "/projects/{project_id}/books",
+    response_model=list[BookOut],
+    responses=problem_responses(400),
+)
 async def list_books(
     request: Request,
     response: Response,
