@@ -7,10 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 
 from baukasten_core.testing.emulators import Asked, OpenAIEmulator, Reply
 from baukasten_core.testing.fixtures_app import SignedIn
+from baukasten_core.testing.fixtures_db import DatabaseUrls
 
 PUMPS = (
     "Maintenance of pumps\n\nThe pump must be switched off before its filter is changed. "
@@ -271,6 +273,31 @@ async def test_a_conversation_is_listed_read_renamed_and_deleted(
     await get(url, 404)
     page = await client.get(f"{base}?limit=1", headers=user.headers)
     assert [item["id"] for item in page.json()] == [empty["id"]]
+
+
+async def test_a_colleague_in_the_same_tenant_sees_no_conversation_of_mine(
+    client: httpx.AsyncClient,
+    user: SignedIn,
+    other_user: SignedIn,
+    database_urls: DatabaseUrls,
+    post: Any,
+    project: str,
+) -> None:
+    with psycopg.connect(database_urls.owner) as connection:
+        connection.execute(
+            "INSERT INTO core.memberships (tenant_id, user_id, role) VALUES (%s, %s, 'member')",
+            [user.principal.tenant_id, other_user.id],
+        )
+    base = f"/privategpt/projects/{project}/conversations"
+    mine = await post(base, {"title": "Mine"})
+    headers = {**other_user.headers, "X-Tenant": str(user.principal.tenant_id)}
+    assert (await client.get(f"/projects/{project}", headers=headers)).status_code == 200
+    assert (await client.get(base, headers=headers)).json() == []
+    url = f"{base}/{mine['id']}"
+    assert (await client.get(url, headers=headers)).status_code == 404
+    question = {"question": "And now what?", "conversation_id": mine["id"]}
+    ask = f"/privategpt/projects/{project}/ask"
+    assert (await client.post(ask, json=question, headers=headers)).status_code == 404
 
 
 async def test_a_stranger_gets_404_for_every_call(
