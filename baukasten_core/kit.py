@@ -85,15 +85,19 @@ class Kit:
             query = select(Document.id, Document.content).where(Document.id.in_(document_ids))
             return {row.id: row.content or "" for row in await session.execute(query)}
 
-    async def documents(self, document_ids: Sequence[UUID]) -> dict[UUID, DocumentText]:
-        """The documents the caller may see, with their whole texts."""
+    async def documents(
+        self, document_ids: Sequence[UUID], *, with_text: bool = True
+    ) -> dict[UUID, DocumentText]:
+        """The documents the caller may see, with their whole texts, or without any (and without
+        pages) where only their names and states are wanted."""
         from baukasten_core.documents.models import Document
 
         wanted = select(Document).where(Document.id.in_(document_ids))
-        whole = undefer(Document.content), undefer(Document.pages)
+        if with_text:
+            wanted = wanted.options(undefer(Document.content), undefer(Document.pages))
         async with self.transaction() as session:
-            rows = await session.scalars(wanted.options(*whole))
-            return {row.id: _document_text(row) for row in rows}
+            rows = await session.scalars(wanted)
+            return {row.id: _document_text(row, with_text) for row in rows}
 
     async def add_text(
         self, content: str, *, project_id: UUID | None, title: str | None = None
@@ -228,14 +232,14 @@ class Kit:
         await self.services.jobs.enqueue(session, self.principal, job, **values)
 
 
-def _document_text(row: Any) -> DocumentText:
+def _document_text(row: Any, with_text: bool) -> DocumentText:
     return DocumentText(
         id=row.id,
         project_id=row.project_id,
         title=row.title or row.filename or row.url or "",
-        text=row.content or "",
+        text=(row.content or "") if with_text else "",
         status=row.status,
         error=row.error,
         language=row.language,
-        pages=tuple(row.pages or ()),
+        pages=tuple(row.pages or ()) if with_text else (),
     )

@@ -81,7 +81,7 @@ async def add_candidates(
     What is a candidate already stays one, once.
     """
     project = await kit.project(project_id, type_=NAME)
-    known = await kit.documents(body.document_ids)
+    known = await kit.documents(body.document_ids, with_text=False)
     for document_id in body.document_ids:
         if document_id not in known or known[document_id].project_id != project.id:
             raise NotFound(f"Document {document_id} is not in this project")
@@ -170,7 +170,7 @@ async def _add_text(kit: Kit, project_id: UUID, content: str, title: str | None)
 async def _candidates(kit: Kit, project_id: UUID, *, blind: bool) -> list[CandidateOut]:
     async with kit.transaction() as session:
         rows = await service.list_candidates(session, project_id)
-    documents = await kit.documents([row.document_id for row in rows])
+    documents = await kit.documents([row.document_id for row in rows], with_text=False)
     return [_candidate(row, documents.get(row.document_id), blind=blind) for row in rows]
 
 
@@ -188,7 +188,8 @@ async def _ranking(kit: Kit, project_id: UUID) -> RankingOut:
         ranking = await service.get_ranking(session, project_id)
         requirements = await service.list_requirements(session, ranking.position_id)
         assessments = await service.list_assessments(session, ranking.id)
-    documents = await kit.documents([candidate.document_id for _, candidate in assessments])
+    ids = [candidate.document_id for _, candidate in assessments]
+    documents = await kit.documents(ids, with_text=False)
     return as_shown(ranking, requirements, assessments, documents)
 
 
