@@ -158,10 +158,12 @@ class Kit:
         """An answer as events (see `contracts.gateway`), from `provider` or the configured
         chain, within the residency of the project and tenant.
 
+        Args:
+            sources: passages the answer rests on; they are part of the messages already.
+            question: what the sources shall answer, alone; lets `extractive` quote to the point.
+
         Raises what `LLMGateway.generate` raises.
         """
-        async with self.transaction() as session:
-            residency = await allowed_residency(session, self.principal.tenant_id, project_id)
         request = GenerateRequest(
             model=model,
             messages=tuple(messages),
@@ -172,26 +174,48 @@ class Kit:
             sources=tuple(sources),
             question=question,
         )
+        async with aclosing(self.ask(request, provider=provider, project_id=project_id)) as events:
+            async for event in events:
+                yield event
+
+    async def ask(
+        self,
+        request: GenerateRequest,
+        *,
+        provider: str | None = None,
+        project_id: UUID | None = None,
+    ) -> AsyncGenerator[GatewayEvent, None]:
+        """A request as it goes to the gateway, for what `stream` has no option for (tools,
+        images, stop sequences, ...)."""
         call = GatewayCall(
             request=request,
             instance=provider,
             tenant_id=self.principal.tenant_id,
             user_id=self.principal.user_id,
             project_id=project_id,
-            residency=residency,
+            residency=await self.residency(project_id),
         )
-        answer = cast("AsyncGenerator[GatewayEvent, None]", self.services.gateway.generate(call))
-        async with aclosing(answer) as events:
+        events = cast("AsyncGenerator[GatewayEvent, None]", self.services.gateway.generate(call))
+        async with aclosing(events):
             async for event in events:
                 yield event
+
+    async def residency(self, project_id: UUID | None = None) -> frozenset[str]:
+        """The regions where the caller's data may be processed, in a project or in the tenant.
+
+        Raises `NotFound` for a project that is not the caller's.
+        """
+        bound = self.principal.project_id
+        if bound is not None and project_id not in (None, bound):
+            raise NotFound("Project not found", hint="This API key is for another project.")
+        async with self.transaction() as session:
+            return await allowed_residency(session, self.principal.tenant_id, project_id or bound)
 
     async def llm_instance(self, project_id: UUID | None = None) -> str | None:
         """The first instance of the configured chain that has a model now and may have this
         project's data; None where nobody but `extractive` is left, which can't follow
         instructions. For work that has to be done by one and the same model."""
-        async with self.transaction() as session:
-            residency = await allowed_residency(session, self.principal.tenant_id, project_id)
-        listing = await self.services.gateway.models(residency)
+        listing = await self.services.gateway.models(await self.residency(project_id))
         usable = {m.instance for m in listing.models if m.allowed and m.provider != "extractive"}
         chain = (name.lower() for name in self.services.settings.llm.chain)
         return next((name for name in chain if name in usable), None)

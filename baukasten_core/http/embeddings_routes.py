@@ -12,13 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from baukasten_core.errors import BadRequest, ModelNotFound
 from baukasten_core.http.dependencies import CurrentKit, ServicesDep
-from baukasten_core.http.openai_errors import OpenAIRoute
+from baukasten_core.http.openai_errors import OpenAIRoute, openai_responses
 
 MAX_INPUTS = 2048
 CHARACTERS_A_TOKEN = 4
 """Usage is an estimate: an embedding provider does not say how many tokens it read."""
 
-router = APIRouter(tags=["openai"], route_class=OpenAIRoute)
+router = APIRouter(
+    tags=["openai"],
+    route_class=OpenAIRoute,
+    responses=openai_responses(400, 401, 403, 404, 503),
+)
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -58,7 +62,7 @@ class EmbeddingsOut(BaseModel):
     usage: EmbeddingsUsage
 
 
-@router.post("/v1/embeddings", response_model=EmbeddingsOut, openapi_extra={"x-scope": "read"})
+@router.post("/v1/embeddings", response_model=EmbeddingsOut)
 async def embeddings(body: EmbeddingsRequest, kit: CurrentKit, services: ServicesDep) -> Any:
     """Vectors of one or many texts, from the platform's embedding model."""
     space = services.embedder.space

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
@@ -30,26 +31,48 @@ class OpenAIRoute(APIRoute):
         return handler
 
 
+ERROR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+
+
+def openai_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a router's `responses`: these statuses come in OpenAI's shape."""
+    content = {"application/json": {"schema": ERROR_SCHEMA}}
+    return {s: {"description": HTTPStatus(s).phrase, "content": content} for s in statuses}
+
+
 def openai_error(error: BaukastenError) -> JSONResponse:
     """One of our errors as OpenAI's clients expect it."""
+    return JSONResponse(error_body(error), error.status, headers=error.headers)
+
+
+def error_body(error: BaukastenError) -> dict[str, Any]:
+    """The same, as it stands in a response or in the middle of a stream."""
     message = f"{error.detail} {error.hint}" if error.hint else error.detail
-    return _response(error.status, message, error.type, headers=error.headers)
+    return _body(error.status, message, error.type)
 
 
 def _invalid(error: RequestValidationError) -> JSONResponse:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"] if part != "body"]
-    param = path[0] if path else None
-    return _response(400, f"{'.'.join(path) or 'body'}: {first['msg']}", "invalid-request", param)
+    message = f"{'.'.join(path) or 'body'}: {first['msg']}"
+    return JSONResponse(_body(400, message, "invalid-request", path[0] if path else None), 400)
 
 
-def _response(
-    status: int,
-    message: str,
-    code: str,
-    param: str | None = None,
-    headers: dict[str, str] | None = None,
-) -> JSONResponse:
+def _body(status: int, message: str, code: str, param: str | None = None) -> dict[str, Any]:
     kind = "invalid_request_error" if status < 500 else "server_error"
-    body = {"message": message, "type": kind, "param": param, "code": code}
-    return JSONResponse({"error": body}, status, headers=headers)
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
