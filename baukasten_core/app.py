@@ -8,7 +8,7 @@ handles to the embedder and the gateway passed in.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -39,11 +39,16 @@ from baukasten_core.gateway.audited import refusals_to_audit
 from baukasten_core.gateway.checks import chain_check
 from baukasten_core.gateway.gateway import Gateway
 from baukasten_core.gateway.instances import build_instances
+from baukasten_core.gateway.meter import OnUsage
+from baukasten_core.gateway.usage import UsageWriter
 from baukasten_core.http import (
     admin_routes,
     auth_routes,
     documents_routes,
+    embeddings_routes,
+    llm_routes,
     oidc_routes,
+    openai_routes,
     privacy_routes,
     projects_routes,
     sessions_routes,
@@ -57,7 +62,12 @@ from baukasten_core.http.openapi import document_problems
 from baukasten_core.http.pages import mount_pages
 from baukasten_core.jobs import Jobs
 from baukasten_core.logs import configure_logs
-from baukasten_core.parts import document_limits, embedding_guard, transform_of, vector_options
+from baukasten_core.parts import (
+    document_limits,
+    embedding_guard,
+    transform_of,
+    vector_options,
+)
 from baukasten_core.plugins import PluginHost
 from baukasten_core.services import Check, Services
 from baukasten_core.settings import Settings
@@ -75,6 +85,9 @@ ROUTERS = (
     tenants_routes.router,
     projects_routes.router,
     documents_routes.router,
+    llm_routes.router,
+    openai_routes.router,
+    embeddings_routes.router,
     admin_routes.router,
 )
 
@@ -99,17 +112,20 @@ async def open_services(
             database has not been migrated.
         SettingsError: a setting names a provider that is not there, or configures it wrongly.
     """
-    database = open_database(settings)
-    try:
+    async with AsyncExitStack() as stack:
+        database = open_database(settings)
+        stack.push_async_callback(database.close)
         await refuse_unsafe_role(database)
         await quarantine_unmigrated(database, host)
-        async with Extractor(document_limits(settings)) as extractor:
-            services = build_services(
-                settings, host, database, extractor, embedder=embedder, gateway=gateway
-            )
-            yield replace(services, checks={**services.checks, **(checks or {})})
-    finally:
-        await database.close()
+        extractor = await stack.enter_async_context(Extractor(document_limits(settings)))
+        if gateway is None:
+            usage = await stack.enter_async_context(UsageWriter(database))
+            gateway = own = build_gateway(settings, host, database, on_usage=usage)
+            stack.push_async_callback(own.aclose)
+        services = build_services(
+            settings, host, database, extractor, embedder=embedder, gateway=gateway
+        )
+        yield replace(services, checks={**services.checks, **(checks or {})})
 
 
 def create_app(
@@ -246,13 +262,12 @@ def build_services(
     extractor: Extractor,
     *,
     embedder: EmbeddingProvider | None,
-    gateway: LLMGateway | None,
+    gateway: LLMGateway,
 ) -> Services:
     """Every service, from what the plugins registered and the settings name."""
     storage = settings.storage
     blob_options = {"url": str(settings.home / "blobs"), **storage.blob_options}
     embedder = embedder or build_embedder(settings, host)
-    gateway = gateway or build_gateway(settings, host, database)
     vectors = build(
         "storage.vectors", storage.vectors, host.vector_stores(), vector_options(settings)
     )
@@ -274,6 +289,7 @@ def build_services(
         host=host,
         database=database,
         embedder=embedder,
+        embedding_guard=guard,
         gateway=gateway,
         vectors=vectors,
         blobs=blobs,
@@ -324,12 +340,15 @@ def build_embedder(settings: Settings, host: PluginHost) -> EmbeddingProvider:
     return build("embedding.provider", embedding.provider, providers, options)
 
 
-def build_gateway(settings: Settings, host: PluginHost, database: Database) -> LLMGateway:
+def build_gateway(
+    settings: Settings, host: PluginHost, database: Database, *, on_usage: OnUsage | None = None
+) -> Gateway:
     """The LLM gateway that the settings describe, in this process."""
     return Gateway(
         build_instances(host.llm_providers(), settings.llm.instances),
         settings.llm.chain,
         on_refused=refusals_to_audit(database),
+        on_usage=on_usage,
     )
 
 

@@ -19,6 +19,7 @@ from baukasten_core.contracts.auth import Language, Principal
 from baukasten_core.contracts.gateway import Answer, GatewayCall, GatewayEvent, collect
 from baukasten_core.contracts.llm import GenerateRequest, Message, Source
 from baukasten_core.contracts.retrieval import DocumentText, Passage
+from baukasten_core.documents.access import within_project
 from baukasten_core.documents.kept import KeptFiles
 from baukasten_core.errors import NotFound
 from baukasten_core.evidence.citations import Citation, cite
@@ -27,6 +28,10 @@ from baukasten_core.projects.residency import allowed_residency
 from baukasten_core.projects.service import get_project
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from baukasten_core.contracts.embedding import Priority
     from baukasten_core.services import Services
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -205,11 +210,9 @@ class Kit:
 
         Raises `NotFound` for a project that is not the caller's.
         """
-        bound = self.principal.project_id
-        if bound is not None and project_id not in (None, bound):
-            raise NotFound("Project not found", hint="This API key is for another project.")
+        project_id = within_project(self.principal, project_id)
         async with self.transaction() as session:
-            return await allowed_residency(session, self.principal.tenant_id, project_id or bound)
+            return await allowed_residency(session, self.principal.tenant_id, project_id)
 
     async def llm_instance(self, project_id: UUID | None = None) -> str | None:
         """The first instance of the configured chain that has a model now and may have this
@@ -219,6 +222,15 @@ class Kit:
         usable = {m.instance for m in listing.models if m.allowed and m.provider != "extractive"}
         chain = (name.lower() for name in self.services.settings.llm.chain)
         return next((name for name in chain if name in usable), None)
+
+    async def embed(
+        self, texts: Sequence[str], *, priority: Priority = "query", project_id: UUID | None = None
+    ) -> NDArray[np.float32]:
+        """Vectors of texts, in order, unless the embedder is where the data may not go."""
+        guard = self.services.embedding_guard
+        if guard is not None:
+            await guard(self.principal.scope, within_project(self.principal, project_id))
+        return await self.services.embedder.embed(texts, priority=priority)
 
     # --- files --------------------------------------------------------------------------------
 

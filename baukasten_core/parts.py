@@ -11,6 +11,7 @@ from baukasten_core.contracts.showcase import TextTransform
 from baukasten_core.db.session import Database
 from baukasten_core.documents.access import Guard
 from baukasten_core.documents.limits import MIB, Limits
+from baukasten_core.gateway.audited import refusals_to_audit
 from baukasten_core.gateway.residency import Destination, region_of, require_allowed
 from baukasten_core.plugins import PluginHost
 from baukasten_core.projects.residency import allowed_residency
@@ -63,6 +64,7 @@ def embedding_guard(settings: Settings, database: Database) -> Guard | None:
         await require_allowed(
             where,
             allowed,
+            on_refused=refusals_to_audit(database),
             tenant_id=scope.tenant_id,
             user_id=scope.user_id,
             project_id=project_id,

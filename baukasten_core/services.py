@@ -19,6 +19,7 @@ from baukasten_core.settings import Settings
 
 if TYPE_CHECKING:
     from baukasten_core.accounts.tokens import AccessTokens
+    from baukasten_core.documents.access import Guard
     from baukasten_core.documents.search import Searcher
     from baukasten_core.documents.service import Documents
     from baukasten_core.jobs import Jobs
@@ -45,5 +46,6 @@ class Services:
     searcher: Searcher
     documents: Documents
     languages: LanguageDetector = field(default_factory=LanguageDetector)
+    embedding_guard: Guard | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     health: HealthMemory = field(default_factory=HealthMemory)

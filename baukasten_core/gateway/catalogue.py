@@ -42,10 +42,6 @@ class Catalogue:
                 entry.at = time.monotonic()
         return entry.models
 
-    def forget(self, instance: Instance) -> None:
-        """The next caller asks anew."""
-        self._entries.pop(instance.name, None)
-
 
 async def _ask(instance: Instance) -> Sequence[Model]:
     provider = instance.ready()

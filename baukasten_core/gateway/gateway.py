@@ -120,10 +120,9 @@ class Gateway:
         failures: list[tuple[Instance, BaukastenError]] = []
         refusals: list[Refused] = []
         for instance in candidates(call, self.instances, self._chain):
+            left = max(LEAST_SECONDS, deadline - time.monotonic())
             try:
-                route = await plan(call, instance, self._catalogue)
-                left = max(LEAST_SECONDS, deadline - time.monotonic())
-                async with aclosing(self._attempt(call, route, left)) as events:
+                async with aclosing(self._answers(call, instance, left)) as events:
                     async for event in events:
                         yield event
                 return
@@ -138,10 +137,32 @@ class Gateway:
                 await self._report(call, refused)
         raise final
 
+    async def _answers(
+        self, call: GatewayCall, instance: Instance, seconds: float
+    ) -> AsyncGenerator[GatewayEvent, None]:
+        """One instance's answer. Where a model is missing, the list is looked at anew: it may
+        have been pulled or removed since."""
+        try:
+            route = await plan(call, instance, self._catalogue)
+        except ModelNotFound:
+            route = await plan(call, instance, self._catalogue, live=True)
+        try:
+            async with aclosing(self._attempt(call, route, seconds)) as events:
+                async for event in events:
+                    yield event
+            return
+        except ModelNotFound:
+            again = await plan(call, instance, self._catalogue, live=True)
+            if again == route:
+                raise
+        async with aclosing(self._attempt(call, again, seconds)) as events:
+            async for event in events:
+                yield event
+
     async def _attempt(
         self, call: GatewayCall, route: Route, seconds: float
     ) -> AsyncGenerator[GatewayEvent, None]:
-        """One instance's answer. `Routed` goes before its first event, so an error before that
+        """One request to one model. `Routed` goes before its first event, so an error before that
         leaves the way to the next instance open."""
         instance, meter, started = route.instance, Meter(), False
         request = replace(call.request, model=route.model, timeout=seconds)
@@ -173,9 +194,9 @@ class Gateway:
         self, instance: Instance, model: str, error: ModelNotFound
     ) -> ModelNotFound:
         """The provider's error, with what is there."""
-        self._catalogue.forget(instance)
         try:
-            return not_found(instance, model, await self._catalogue.models(instance))
+            models = await self._catalogue.models(instance, live=True)
+            return not_found(instance, model, models)
         except ProviderError:
             return error
 

@@ -67,8 +67,10 @@ def named(name: str, instances: Mapping[str, Instance]) -> Instance:
     return instance
 
 
-async def plan(call: GatewayCall, instance: Instance, catalogue: Catalogue) -> Route:
-    """The route to one instance.
+async def plan(
+    call: GatewayCall, instance: Instance, catalogue: Catalogue, *, live: bool = False
+) -> Route:
+    """The route to one instance; `live`: by its list as it is now.
 
     Raises:
         Refused: the data may not go there.
@@ -80,7 +82,7 @@ async def plan(call: GatewayCall, instance: Instance, catalogue: Catalogue) -> R
     if wanted and not instance.look_first:
         return Route(instance, wanted, instance.region)
     try:
-        models = await catalogue.models(instance)
+        models = await catalogue.models(instance, live=live)
     except ProviderError:
         if not wanted or instance.hosts:
             raise

@@ -73,7 +73,7 @@ async def embeddings(body: EmbeddingsRequest, kit: CurrentKit, services: Service
     texts = [body.input] if isinstance(body.input, str) else body.input
     # One text is somebody's question, many are somebody's collection.
     priority: Literal["query", "bulk"] = "query" if len(texts) == 1 else "bulk"
-    vectors = await services.embedder.embed(texts, priority=priority)
+    vectors = await kit.embed(texts, priority=priority)
     tokens = sum(-(-len(text) // CHARACTERS_A_TOKEN) for text in texts)
     return EmbeddingsOut(
         data=[

@@ -187,7 +187,7 @@ async def embed(body: EmbedIn, kit: CurrentKit, services: ServicesDep) -> EmbedO
     space = services.embedder.space
     if body.model not in (None, "", space.model):
         raise ModelNotFound(f"The model `{body.model}` is not here; this one is: `{space.model}`.")
-    vectors = await services.embedder.embed([body.text], priority="query")
+    vectors = await kit.embed([body.text])
     vector = [float(value) for value in vectors[0]]
     return EmbedOut(embedding=vector, model=space.model, dimensions=len(vector))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
@@ -12,6 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from baukasten_core.errors import BaukastenError
+from baukasten_core.http.errors import problem_responses
 
 
 class OpenAIRoute(APIRoute):
@@ -50,9 +50,15 @@ ERROR_SCHEMA: dict[str, Any] = {
 
 
 def openai_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For a router's `responses`: these statuses come in OpenAI's shape."""
-    content = {"application/json": {"schema": ERROR_SCHEMA}}
-    return {s: {"description": HTTPStatus(s).phrase, "content": content} for s in statuses}
+    """For a router's `responses`: these statuses come in OpenAI's shape, or as a problem document
+    where the request never reached a route."""
+    responses = problem_responses(*statuses)
+    for response in responses.values():
+        response["content"] = {
+            "application/json": {"schema": ERROR_SCHEMA},
+            **response["content"],
+        }
+    return responses
 
 
 def openai_error(error: BaukastenError) -> JSONResponse:

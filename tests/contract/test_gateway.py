@@ -206,6 +206,17 @@ async def test_a_missing_model_lists_what_is_there_and_how_to_pull(
     assert "no models yet" in error.detail
 
 
+async def test_a_model_that_was_pulled_or_removed_a_moment_ago_is_noticed(
+    build: Build, box: dict[str, Any], ollama_emulator: OllamaEmulator
+) -> None:
+    watched = build({"box": box}, "box")
+    assert (await watched.ask()).routed.model == "tiny:latest"
+    ollama_emulator.models = (EmulatedModel("new"),)
+    assert (await watched.ask(model="new")).routed.model == "new"
+    ollama_emulator.models = (EmulatedModel("newer"),)
+    assert (await watched.ask()).routed.model == "newer"
+
+
 async def test_a_model_that_the_server_alone_knows_to_be_missing(
     build: Build, far: OpenAIEmulator
 ) -> None:
