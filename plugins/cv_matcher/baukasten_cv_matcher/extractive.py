@@ -16,7 +16,16 @@ from baukasten_cv_matcher.assessment import (
     Note,
     Verdict,
 )
-from baukasten_cv_matcher.matching import Sentence, match, read, units, years_asked, years_in
+from baukasten_cv_matcher.matching import (
+    Match,
+    Period,
+    Sentence,
+    match,
+    periods,
+    read,
+    units,
+    years_asked,
+)
 from baukasten_cv_matcher.requirements import Requirement
 
 FULL = 0.8
@@ -48,46 +57,35 @@ class ExtractiveAnalyser:
 
     def _find(self, requirement: Requirement, cv: Cv, sentences: Sequence[Sentence]) -> Finding:
         asked = units(requirement.text, (self.language, cv.language))
-        best = match(asked, sentences)
-        verdict = _verdict(best.coverage, best.first)
+        wanted = years_asked(requirement.text)
+        spans: Sequence[Period | None] = [None] * len(sentences)
+        if wanted is not None:
+            spans = periods(cv.text, sentences, datetime.now(UTC).year)
+        best = match(asked, sentences, prefer=[span.years if span else -1 for span in spans])
+        verdict = _verdict(best)
         if verdict == "missing":
             return Finding("missing")
-        places = list(best.sentences)
-        note: Note | None = None
-        wanted = years_asked(requirement.text)
-        if wanted is not None:
-            note, place = _check_years(wanted, places[0], sentences, cv.text)
-            verdict = "partial" if note else verdict
-            places += [place] if place is not None and place not in places else []
-        return Finding(
-            verdict, tuple(_evidence(cv.text, sentences[i].span) for i in places), note=note
-        )
+        said = [spans[place] for place in best.sentences]
+        note = None if wanted is None else _too_short(wanted, said)
+        places = dict.fromkeys([*best.sentences, *(span.sentence for span in said if span)])
+        evidence = tuple(_quote(cv.text, sentences[place].span) for place in places)
+        return Finding("partial" if note else verdict, evidence, note=note)
 
 
-def _verdict(coverage: float, first: float) -> Verdict:
-    if coverage >= FULL and first >= FULL_FIRST:
+def _verdict(best: Match) -> Verdict:
+    if best.coverage >= FULL and best.first >= FULL_FIRST:
         return "full"
-    return "partial" if coverage >= PARTIAL else "missing"
+    return "partial" if best.coverage >= PARTIAL else "missing"
 
 
-def _check_years(
-    wanted: int, place: int, sentences: Sequence[Sentence], text: str
-) -> tuple[Note | None, int | None]:
-    """Whether the matching sentence or one beside it spells out enough years, and which one."""
-    now = datetime.now(UTC).year
-    longest, where = None, None
-    for near in (place, place - 1, place + 1):
-        if not 0 <= near < len(sentences):
-            continue
-        years = years_in([sentences[near].span.of(text)], now)
-        if years is not None and (longest is None or years > longest):
-            longest, where = years, near
-    if longest is None:
-        return "years_not_shown", None
-    return ("fewer_years" if longest < wanted else None), where
+def _too_short(wanted: int, said: Sequence[Period | None]) -> Note | None:
+    """Why the years that are asked for are not shown, None if they are, wherever it matters."""
+    if any(span is None for span in said):
+        return "years_not_shown"
+    return "fewer_years" if min(span.years for span in said if span) < wanted else None
 
 
-def _evidence(text: str, span: Span) -> Evidence:
+def _quote(text: str, span: Span) -> Evidence:
     """The sentence, cut at a word where it is very long."""
     end = span.end
     if end - span.start > LONGEST_QUOTE:

@@ -8,7 +8,7 @@ Podman`) count as one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +20,7 @@ ALTERNATIVE_ITEM = re.compile(r"\s*[,/]\s*")
 SHORTEST_PART = 5
 """Letters a word must have to be recognised inside a longer one."""
 WHOLE, PART = 1.0, 0.7
+SAME_GAIN = 1e-9
 
 Forms = frozenset[str]
 """The ways one word may be stemmed."""
@@ -77,8 +78,17 @@ def units(requirement: str, languages: Sequence[str | None]) -> list[Unit]:
     ]
 
 
-def match(asked: Sequence[Unit], cv: Sequence[Sentence], *, most: int = 3) -> Match:
-    """The sentences that together cover most, chosen one by one, `most` of them at most."""
+def match(
+    asked: Sequence[Unit],
+    cv: Sequence[Sentence],
+    *,
+    most: int = 3,
+    prefer: Sequence[float] | None = None,
+) -> Match:
+    """The sentences that together cover most, chosen one by one, `most` of them at most.
+
+    Of sentences that cover as much, the one with the higher `prefer` is taken, else the first.
+    """
     total = sum(unit.weight for unit in asked)
     if not total:
         return Match(0.0, 0.0, ())
@@ -87,7 +97,7 @@ def match(asked: Sequence[Unit], cv: Sequence[Sentence], *, most: int = 3) -> Ma
     chosen: list[int] = []
     shares: list[float] = []
     while len(chosen) < most:
-        best, share = _best_addition(table, held, asked)
+        best, share = _best_addition(table, held, asked, prefer or [0.0] * len(cv))
         if best < 0:
             break
         held = [max(pair) for pair in zip(held, table[best], strict=True)]
@@ -98,7 +108,10 @@ def match(asked: Sequence[Unit], cv: Sequence[Sentence], *, most: int = 3) -> Ma
 
 
 def _best_addition(
-    table: Sequence[Sequence[float]], held: Sequence[float], asked: Sequence[Unit]
+    table: Sequence[Sequence[float]],
+    held: Sequence[float],
+    asked: Sequence[Unit],
+    prefer: Sequence[float],
 ) -> tuple[int, float]:
     best, most = -1, 0.0
     for index, row in enumerate(table):
@@ -106,8 +119,9 @@ def _best_addition(
             unit.weight * max(0.0, new - old)
             for unit, new, old in zip(asked, row, held, strict=True)
         )
-        if gain > most + 1e-9:
-            best, most = index, gain
+        equal = best >= 0 and abs(gain - most) <= SAME_GAIN
+        if gain > most + SAME_GAIN or (equal and prefer[index] > prefer[best]):
+            best, most = index, max(gain, most)
     return best, most
 
 
@@ -216,10 +230,25 @@ def _join_list(groups: list[list[Word]], gaps: list[str]) -> None:
         groups[-1].extend(last)
 
 
-def years_in(texts: Iterable[str], now: int) -> int | None:
-    """The longest span of years that is spelled out (`6 years`, `2015 – 2021`, `since 2019`)."""
-    found = [years for text in texts for years in _years(text, now)]
-    return max(found, default=None)
+@dataclass(frozen=True, slots=True)
+class Period:
+    """How many years something took, and the sentence that says so."""
+
+    years: int
+    sentence: int
+
+
+def periods(text: str, cv: Sequence[Sentence], now: int) -> list[Period | None]:
+    """For each sentence, the years that it speaks of: those it spells out itself (`6 years`,
+    `2015 - 2021`, `since 2019`), else those of the nearest line above it, which in a CV is the
+    heading of the position, else those of the line below."""
+    own = [max(_years(sentence.span.of(text), now), default=None) for sentence in cv]
+    found: list[Period | None] = []
+    for index in range(len(cv)):
+        places = [*range(index, max(-1, index - REACH - 1), -1), index + 1]
+        said = (Period(own[i] or 0, i) for i in places if i < len(cv) and own[i] is not None)
+        found.append(next(said, None))
+    return found
 
 
 def years_asked(requirement: str) -> int | None:
@@ -233,6 +262,9 @@ NUMBERS = {
     **{"zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6, "acht": 8, "zehn": 10},
     **{"dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "seis": 6, "ocho": 8, "diez": 10},
 }
+REACH = 8
+"""Lines above a line in which the heading of its position is looked for."""
+
 YEARS = re.compile(
     rf"\b(\d{{1,2}}|{'|'.join(NUMBERS)})\+?(?:\s*(?:-|–|to|bis|a)\s*\d{{1,2}})?\s*\+?\s*"
     r"(?:or more |oder mehr |o más )?(?:years?|yrs?|jahren?|jahre|años?)\b",

@@ -59,6 +59,34 @@ async def test_words_alone_give_a_verdict_with_the_sentence_that_shows_it(
     assert quoted is None or any(quoted in evidence.quote for evidence in finding.evidence)
 
 
+TWO_JOBS = """Work experience
+2010 - 2012 Developer
+- Python
+2013 - 2020 Engineer
+- Linux
+- Python
+- PostgreSQL
+Hobbies: chess
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdict", "note", "quotes"),
+    [
+        ("5 years of Python", "full", None, ["- Python", "2013 - 2020 Engineer"]),
+        ("9 years of Python", "partial", "fewer_years", ["- Python", "2013 - 2020 Engineer"]),
+        ("At least three years of Linux", "full", None, ["- Linux", "2013 - 2020 Engineer"]),
+    ],
+)
+async def test_years_are_those_of_the_position_that_a_line_stands_under(
+    asked: str, verdict: Verdict, note: str | None, quotes: list[str]
+) -> None:
+    analyser = ExtractiveAnalyser("en")
+    (finding,) = (await analyser.assess([requirement(asked)], Cv(TWO_JOBS, "en"))).findings
+    assert (finding.verdict, finding.note) == (verdict, note)
+    assert [evidence.quote for evidence in finding.evidence] == quotes
+
+
 @pytest.mark.parametrize(
     ("asked", "verdict"),
     [
