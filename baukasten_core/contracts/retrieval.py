@@ -11,7 +11,8 @@ from uuid import UUID
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A chunk that matched, exactly as it stands in its document: `text` is the document's
-    extracted text from `start` to `end` (characters).
+    extracted text from `start` to `end` (characters). Where the project's showcase has a text
+    transform, `text` is what that made of it, and `start` and `end` are still the original's.
 
     `score` is calibrated from 0 to 1 and means the same for every query; `page` counts from 1,
     None where the document has no pages.

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import math
 
-BASE = -3.4
-COSINE_WEIGHT = 5.8
-WORDS_WEIGHT = 8.7
+BASE = -3.6
+COSINE_WEIGHT = 5.4
+WORDS_WEIGHT = 8.4
 
 
 def score(cosine: float, share: float) -> float:
