@@ -47,7 +47,7 @@ LIMITS = settings(
 )
 
 
-@pytest.fixture(scope="module", params=["cv_matcher", "privategpt"])
+@pytest.fixture(scope="module", params=["cv_matcher", "privategpt", "tellmelife"])
 def plugin(request: pytest.FixtureRequest) -> ModuleType:
     return importlib.import_module(f"baukasten_{request.param}.plugin")
 

@@ -17,10 +17,12 @@ from baukasten_core.api import (
     Caller,
     Conflict,
     CurrentKit,
+    Forbidden,
     Kit,
     NotFound,
     PageCursor,
     PageLimit,
+    Principal,
     Project,
     Session,
     Unprocessable,
@@ -54,6 +56,13 @@ async def life(session: AsyncSession, project_id: UUID) -> Project:
     if project.type != NAME:
         raise NotFound("Project not found", hint=f"It is no `{NAME}` project.")
     return project
+
+
+def may_change(principal: Principal, row: Entry | Book) -> None:
+    """In a shared tenant, everybody reads; what somebody made, they or its owners and admins
+    change."""
+    if row.user_id != principal.user_id and principal.role == "member":
+        raise Forbidden("Only whoever made it, or an owner or admin, can change or delete it.")
 
 
 # --- entries ------------------------------------------------------------------------------
@@ -106,8 +115,9 @@ async def change_entry(
 ) -> Entry:
     entry = await store.get_entry(session, entry_id)
     changes = body.model_dump(exclude_unset=True)
+    may_change(caller, entry)
     if "private" in changes and entry.user_id != caller.user_id:
-        raise NotFound("Entry not found", hint="Only its author can change who sees an entry.")
+        raise Forbidden("Only its author can change who sees an entry.")
     for field, value in changes.items():
         if value is not None or field == "title":
             setattr(entry, field, value)
@@ -117,9 +127,11 @@ async def change_entry(
 
 
 @router.delete("/entries/{entry_id}", status_code=204)
-async def delete_entry(entry_id: UUID, session: Session) -> None:
+async def delete_entry(entry_id: UUID, caller: Caller, session: Session) -> None:
     """Its chapter goes with it."""
-    await session.delete(await store.get_entry(session, entry_id))
+    entry = await store.get_entry(session, entry_id)
+    may_change(caller, entry)
+    await session.delete(entry)
 
 
 # --- chapters -----------------------------------------------------------------------------
@@ -292,5 +304,6 @@ async def delete_book(book_id: UUID, kit: CurrentKit) -> None:
     """The book and its file; entries and chapters stay."""
     async with kit.transaction() as session:
         book = await store.get_book(session, book_id)
+        may_change(kit.principal, book)
         await session.delete(book)
     await kit.delete_file(book.project_id, book.id)

@@ -74,7 +74,8 @@ class Life:
     project: str
 
     async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        headers = {**self.user.headers, **options.pop("headers", {})}
+        tenant = {"X-Tenant": str(self.user.principal.tenant_id)}
+        headers = {**self.user.headers, **tenant, **options.pop("headers", {})}
         return await self.client.request(method, f"/tellmelife{path}", headers=headers, **options)
 
     async def entry(self, date: str, text: str, **more: Any) -> dict[str, Any]:

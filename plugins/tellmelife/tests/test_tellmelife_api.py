@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -13,6 +15,7 @@ from baukasten_core.api import Services
 from baukasten_core.testing.emulators import OpenAIEmulator
 from baukasten_core.testing.emulators.replies import Asked, Reply
 from baukasten_core.testing.fixtures_app import SignedIn
+from baukasten_core.testing.fixtures_db import DatabaseUrls
 
 if TYPE_CHECKING:
     from conftest import Life, MakeLife
@@ -164,6 +167,65 @@ async def test_the_database_itself_shows_a_stranger_no_row(
 async def test_without_a_token_it_is_401(client: httpx.AsyncClient) -> None:
     response = await client.get(f"/tellmelife/projects/{uuid4()}/entries")
     assert response.status_code == 401
+
+
+# --- in a shared tenant -----------------------------------------------------------------------
+
+
+@pytest.fixture
+async def guest(life: Life, database_urls: DatabaseUrls, other_user: SignedIn) -> Life:
+    """The same project as a member of its tenant sees it who is not its author."""
+    tenant = life.user.principal.tenant_id
+    with psycopg.connect(database_urls.owner) as connection:
+        connection.execute(
+            "INSERT INTO core.memberships (tenant_id, user_id, role) VALUES (%s, %s, 'member')",
+            [tenant, other_user.id],
+        )
+    principal = replace(other_user.principal, tenant_id=tenant, role="member")
+    return life.seen_by(replace(other_user, principal=principal))
+
+
+async def entries_of(life: Life) -> list[str]:
+    response = await life.call("GET", f"/projects/{life.project}/entries")
+    return [entry["id"] for entry in response.json()]
+
+
+async def test_a_private_entry_its_chapter_and_book_are_seen_by_its_author_alone(
+    life: Life, guest: Life
+) -> None:
+    open_, secret = await life.entry("1962-03-03", EN), await life.entry("1962-03-04", EN)
+    await life.chapter(secret)
+    assert await entries_of(guest) == [open_["id"], secret["id"]]
+    url = f"/entries/{secret['id']}"
+    assert (await guest.call("GET", f"{url}/chapter")).status_code == 200
+    assert (await life.call("PATCH", url, json={"private": True})).status_code == 200
+    assert await entries_of(guest) == [open_["id"]]
+    assert await entries_of(life) == [open_["id"], secret["id"]]
+    for path in (url, f"{url}/chapter"):
+        assert (await guest.call("GET", path)).status_code == 404
+        assert (await life.call("GET", path)).status_code == 200
+    mine, theirs = await life.book(), await guest.book()
+    assert (mine["total"], mine["private"]) == (2, True)
+    assert (theirs["total"], theirs["private"]) == (1, False)
+    assert (await guest.call("GET", f"/books/{mine['id']}/file")).status_code == 404
+    assert (await life.call("GET", f"/books/{theirs['id']}/file")).status_code == 200
+
+
+async def test_what_somebody_made_a_member_reads_and_does_not_change(
+    life: Life, guest: Life
+) -> None:
+    entry = await life.entry("1962-03-03", EN)
+    book = await life.book()
+    url = f"/entries/{entry['id']}"
+    assert (await guest.call("GET", url)).status_code == 200
+    assert (await guest.call("PATCH", url, json={"text": "x"})).status_code == 403
+    assert (await guest.call("DELETE", url)).status_code == 403
+    assert (await guest.call("DELETE", f"/books/{book['id']}")).status_code == 403
+    theirs = await guest.entry("1962-03-03", EN)
+    changed = await life.call("PATCH", f"/entries/{theirs['id']}", json={"title": "By the owner"})
+    assert changed.status_code == 200
+    hidden = await life.call("PATCH", f"/entries/{theirs['id']}", json={"private": True})
+    assert hidden.status_code == 403
 
 
 # --- chapters without a language model ------------------------------------------------------
