@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from baukasten_core.api import Heading, PageBreak, Paragraph
 from baukasten_tellmelife.models import Book, Chapter, Entry
 from baukasten_tellmelife.own_words import title_of
 from baukasten_tellmelife.texts import MESSAGES, written_date
@@ -35,6 +36,17 @@ def book_data(book: Book, chapters: Written, *, missing: Sequence[str] = ()) -> 
         "chapters": [_chapter(book, entry, chapter) for entry, chapter in chapters],
         "about": _about(book, chapters, missing),
     }
+
+
+def manuscript(book: Book, chapters: Written) -> list[Heading | Paragraph | PageBreak]:
+    """The book as a text to go on working with, for `render_docx`."""
+    blocks: list[Heading | Paragraph | PageBreak] = [Heading(book.title)]
+    blocks += [Paragraph(text, italic=True) for text in (book.subtitle, book.author) if text]
+    for entry, chapter in chapters:
+        shown = _chapter(book, entry, chapter)
+        blocks += [PageBreak(), Heading(shown["title"], 2), Paragraph(shown["date"], italic=True)]
+        blocks += [Paragraph(text) for text in [*shown["paragraphs"], *shown.get("failed", [])]]
+    return blocks
 
 
 def _years(language: str, first: int, last: int) -> str:

@@ -29,10 +29,12 @@ from baukasten_core.api import (
     get_project,
     paged,
     problem_responses,
+    render_docx,
 )
 from baukasten_tellmelife import store
 from baukasten_tellmelife.chapters import Wish, fingerprint, write_chapter
 from baukasten_tellmelife.models import NAME, Book, Chapter, Entry
+from baukasten_tellmelife.pages import manuscript
 from baukasten_tellmelife.schemas import (
     BookIn,
     BookOut,
@@ -46,6 +48,8 @@ from baukasten_tellmelife.showcase import BOOK_JOB, LifeConfig
 from baukasten_tellmelife.texts import MESSAGES
 
 PDF = "application/pdf"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+BINARY = {"type": "string", "format": "binary"}
 
 router = APIRouter()
 
@@ -248,7 +252,7 @@ async def list_books(
 AS_PDF: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The book as JSON, or as PDF where that is asked for.",
-        "content": {PDF: {"schema": {"type": "string", "format": "binary"}}},
+        "content": {PDF: {"schema": BINARY}},
     }
 }
 
@@ -283,20 +287,42 @@ async def get_book_file(book_id: UUID, kit: CurrentKit) -> Response:
     return await _file(kit, book)
 
 
+@router.get(
+    "/books/{book_id}/manuscript",
+    response_class=Response,
+    responses={200: {"description": "DOCX", "content": {DOCX: {"schema": BINARY}}}},
+)
+async def get_manuscript(book_id: UUID, kit: CurrentKit) -> Response:
+    """The book's chapters, as they are now, as DOCX to go on working with."""
+    async with kit.transaction() as session:
+        book = await store.get_book(session, book_id)
+        entries = await store.entries_between(session, book.project_id, book.since, book.until)
+        there = await store.chapters_of(session, book.project_id)
+    chapters = [(entry, there[entry.id]) for entry in entries if entry.id in there]
+    content = await render_docx(
+        manuscript(book, chapters), title=book.title, language=book.language, author=book.author
+    )
+    return Response(content, media_type=DOCX, headers=_headers(f"{book.title}.docx", "attachment"))
+
+
 async def _file(kit: Kit, book: Book) -> Response:
     if book.status != "ready":
         hint = book.error or f"It is {book.status}: {book.done} of {book.total} chapters are done."
         raise Conflict("The book is not ready.", hint=hint)
     pieces = await kit.open_file(book.project_id, book.id)
-    name = f"{book.title}.pdf"
+    headers = {**_headers(f"{book.title}.pdf", "inline"), "Content-Length": str(book.size)}
+    return StreamingResponse(pieces, media_type=PDF, headers=headers)
+
+
+def _headers(name: str, disposition: str) -> dict[str, str]:
+    """For a file of somebody's: its name in every spelling browsers know, and no cache."""
     plain = "".join(c if c.isascii() and (c.isalnum() or c in " ._-") else "_" for c in name)
-    headers = {
-        "Content-Disposition": f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(name, '')}",
-        "Content-Length": str(book.size),
+    return {
+        "Content-Disposition": f'{disposition}; filename="{plain}"; '
+        f"filename*=UTF-8''{quote(name, '')}",
         "Cache-Control": "private, no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    return StreamingResponse(pieces, media_type=PDF, headers=headers)
 
 
 @router.delete("/books/{book_id}", status_code=204)

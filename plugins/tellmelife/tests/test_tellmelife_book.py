@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+import docx
 import httpx
 import pytest
 from baukasten_tellmelife.book import make_book
@@ -289,6 +290,20 @@ async def test_the_book_itself_comes_when_pdf_is_asked_for(life: Life) -> None:
     assert pdf.headers["cache-control"] == "private, no-store"
     listed = await life.call("GET", f"/projects/{life.project}/books")
     assert [item["id"] for item in listed.json()] == [book["id"]]
+
+
+async def test_a_manuscript_to_work_on_comes_as_docx(life: Life) -> None:
+    await life.entry("1962-03-03", EN, title="The new house")
+    await life.entry("1962-08-09", DE, title="Am See")
+    book = await life.book(title="Was ich weiß", author="A. Beispiel")
+    response = await life.call("GET", f"/books/{book['id']}/manuscript")
+    assert response.status_code == 200
+    assert response.headers["content-disposition"].startswith("attachment; filename=")
+    document = docx.Document(io.BytesIO(response.content))
+    texts = [paragraph.text for paragraph in document.paragraphs]
+    assert texts[:2] == ["Was ich weiß", "A. Beispiel"]
+    for words in ("The new house", "3 March 1962", "Am See", *EN.split("\n\n"), *DE.split("\n\n")):
+        assert words in texts
 
 
 async def test_made_again_after_a_crash_a_book_is_made_once(life: Life) -> None:
