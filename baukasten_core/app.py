@@ -63,6 +63,7 @@ from baukasten_core.http.pages import mount_pages
 from baukasten_core.jobs import Jobs
 from baukasten_core.logs import configure_logs
 from baukasten_core.parts import (
+    blob_guard,
     document_limits,
     embedding_guard,
     transform_of,
@@ -273,6 +274,7 @@ def build_services(
     )
     blobs = build("storage.blobs", storage.blobs, host.blob_stores(), blob_options)
     guard = embedding_guard(settings, database)
+    store_guard = blob_guard(settings, database)
     jobs = Jobs()
     ingestor = Ingestor(
         database,
@@ -290,6 +292,7 @@ def build_services(
         database=database,
         embedder=embedder,
         embedding_guard=guard,
+        blob_guard=store_guard,
         gateway=gateway,
         vectors=vectors,
         blobs=blobs,
@@ -305,7 +308,15 @@ def build_services(
         searcher=Searcher(
             database, embedder, vectors, guard=guard, reranker=build_reranker(settings, host)
         ),
-        documents=Documents(database, blobs, jobs, extractor, Fetcher(extractor.limits), ingestor),
+        documents=Documents(
+            database,
+            blobs,
+            jobs,
+            extractor,
+            Fetcher(extractor.limits),
+            ingestor,
+            blob_guard=store_guard,
+        ),
         checks={
             "provider:llm": chain_check(
                 gateway, settings.llm.chain, frozenset(settings.privacy.residency)

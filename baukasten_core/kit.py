@@ -257,7 +257,8 @@ class Kit:
 
     @property
     def _files(self) -> KeptFiles:
-        return KeptFiles(self.services.database, self.services.blobs, self.principal)
+        services = self.services
+        return KeptFiles(services.database, services.blobs, self.principal, services.blob_guard)
 
     # --- background work ------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from baukasten_core.db.session import Database
 from baukasten_core.documents.access import Guard
 from baukasten_core.documents.limits import MIB, Limits
 from baukasten_core.gateway.audited import refusals_to_audit
-from baukasten_core.gateway.residency import Destination, region_of, require_allowed
+from baukasten_core.gateway.residency import LOCAL, Destination, Kind, region_of, require_allowed
 from baukasten_core.plugins import PluginHost
 from baukasten_core.projects.residency import allowed_residency
 from baukasten_core.settings import Settings
@@ -47,17 +47,33 @@ def transform_of(host: PluginHost, type_: str) -> TextTransform | None:
 
 
 def embedding_guard(settings: Settings, database: Database) -> Guard | None:
-    """Refuses to embed what may not go where the embedder is; None for one in this process."""
-    options = settings.embedding.options
-    if "base_url" not in options and "region" not in options:
+    """Refuses to embed what may not go where the embedder is; None for one on this machine."""
+    options, name = settings.embedding.options, settings.embedding.provider
+    return _guard("embedding", name, "embedding.options", "base_url", options, database)
+
+
+def blob_guard(settings: Settings, database: Database) -> Guard | None:
+    """Refuses to store what may not lie where the blob store is; None for a local folder."""
+    options, name = settings.storage.blob_options, settings.storage.blobs
+    return _guard("blobs", name, "storage.blob_options", "url", options, database)
+
+
+def _guard(
+    kind: Kind,
+    name: str,
+    section: str,
+    address: str,
+    options: Mapping[str, Any],
+    database: Database,
+) -> Guard | None:
+    """By default all of them are on this machine; an address makes the difference."""
+    if address not in options and "region" not in options:
         return None
-    region = region_of(options.get("base_url"), options.get("region"))
-    where = Destination(
-        "embedding", settings.embedding.provider, region, "embedding.options.region"
-    )
+    region = region_of(options.get(address), options.get("region"))
+    where = Destination(kind, name, region, f"{section}.region")
 
     async def guard(scope: Scope, project_id: UUID | None) -> None:
-        if scope.tenant_id is None:
+        if region == LOCAL or scope.tenant_id is None:
             return
         async with database.transaction(scope) as session:
             allowed = await allowed_residency(session, scope.tenant_id, project_id)

@@ -47,5 +47,6 @@ class Services:
     documents: Documents
     languages: LanguageDetector = field(default_factory=LanguageDetector)
     embedding_guard: Guard | None = None
+    blob_guard: Guard | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     health: HealthMemory = field(default_factory=HealthMemory)

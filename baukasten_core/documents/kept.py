@@ -16,6 +16,7 @@ from baukasten_core.contracts.auth import Principal
 from baukasten_core.contracts.storage import BlobStore
 from baukasten_core.db.base import CoreBase, ProjectOwned
 from baukasten_core.db.session import Database
+from baukasten_core.documents.access import Guard
 from baukasten_core.documents.files import file_key
 from baukasten_core.errors import NotFound
 
@@ -40,16 +41,22 @@ class KeptFile(ProjectOwned, CoreBase):
 class KeptFiles:
     """The files of one caller's projects."""
 
-    def __init__(self, database: Database, blobs: BlobStore, owner: Principal) -> None:
+    def __init__(
+        self, database: Database, blobs: BlobStore, owner: Principal, guard: Guard | None = None
+    ) -> None:
+        """`guard` refuses what may not lie where the blob store is."""
         self._database = database
         self._blobs = blobs
         self._owner = owner
+        self._guard = guard
 
     async def put(self, project_id: UUID, file_id: UUID, data: bytes, filename: str) -> int:
         """Keep a file, in place of one with the same id. Raises `NotFound` without a project.
 
         The row comes first: a file without a row would be found by nobody.
         """
+        if self._guard is not None:
+            await self._guard(self._owner.scope, project_id)
         values = {"filename": filename, "size": len(data)}
         row = insert(KeptFile).values(
             id=file_id,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
@@ -22,7 +22,7 @@ from baukasten_core.contracts.auth import Principal, Scope
 from baukasten_core.contracts.storage import BlobStore
 from baukasten_core.db.paging import Cursor
 from baukasten_core.db.session import Database
-from baukasten_core.documents.access import within_project
+from baukasten_core.documents.access import Guard, within_project
 from baukasten_core.documents.extract import Extractor, FileInfo, from_text
 from baukasten_core.documents.fetch import Fetched, Fetcher
 from baukasten_core.documents.files import file_key
@@ -70,13 +70,17 @@ class Documents:
         extractor: Extractor,
         fetcher: Fetcher,
         ingestor: Ingestor,
+        *,
+        blob_guard: Guard | None = None,
     ) -> None:
+        """`blob_guard` refuses what may not lie where the blob store is."""
         self._database = database
         self._blobs = blobs
         self._jobs = jobs
         self._extractor = extractor
         self._fetcher = fetcher
         self._ingestor = ingestor
+        self._blob_guard = blob_guard
 
     def handlers(self) -> Mapping[str, Handler]:
         """The background work of this room."""
@@ -184,6 +188,8 @@ class Documents:
         await self._check(principal, document)
         key = file_key(document.tenant_id, document.project_id, document.id)
         if path is not None:
+            if self._blob_guard is not None:
+                await self._blob_guard(principal.scope, document.project_id)
             await self._blobs.put(key, _pieces(path))
             document.stored = True
         try:
@@ -200,6 +206,25 @@ class Documents:
                 await self._check(principal, document)  # names what came first, or is gone
             raise
         return document
+
+    async def reindex(self, principal: Principal, project_id: UUID | None = None) -> int:
+        """Index ready documents anew, of a project or the whole tenant: after the embedder, or
+        what a text transform does, was changed. Answers how many; each is found again as soon
+        as its job is done.
+        """
+        project_id = within_project(principal, project_id)
+        async with self._database.transaction(principal.scope) as session:
+            await _require_project(session, project_id)
+            query = update(Document).where(
+                Document.tenant_id == principal.tenant_id, Document.status == "ready"
+            )
+            if project_id is not None:
+                query = query.where(Document.project_id == project_id)
+            query = query.values(status="queued", chunk_total=None).returning(Document.id)
+            ids = (await session.scalars(query)).all()
+            for document_id in ids:
+                await self._jobs.enqueue(session, principal, INGEST, document_id=document_id)
+        return len(ids)
 
     # --- reading --------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 from numpy.typing import NDArray
 from sqlalchemy import text
 
+from baukasten_core.app import open_services
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.contracts.embedding import Priority
 from baukasten_core.contracts.showcase import TransformedText
@@ -26,10 +27,19 @@ from baukasten_core.documents.ingest import BATCH, Ingestor
 from baukasten_core.documents.models import Document
 from baukasten_core.documents.search import Searcher
 from baukasten_core.documents.service import Documents, Upload
-from baukasten_core.errors import BadRequest, Conflict, Forbidden, NotFound, ProviderUnavailable
+from baukasten_core.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotFound,
+    ProviderUnavailable,
+    ResidencyViolation,
+)
 from baukasten_core.jobs import Jobs
+from baukasten_core.plugins import PluginHost
 from baukasten_core.providers.storage.pgvector_store import PgVectorConfig, PgVectorStore
 from baukasten_core.testing.fakes import FakeEmbedder, MemoryBlobStore
+from baukasten_core.testing.fixtures_app import test_settings as settings_of
 from baukasten_core.testing.fixtures_db import DatabaseUrls, create_user
 
 PARTS = ("documents", "chunks", "postings")
@@ -277,6 +287,18 @@ async def test_a_transform_decides_what_is_indexed_and_offsets_stay_the_original
         assert await session.scalar(query) == 0
 
 
+async def test_reindexing_makes_the_same_index_anew(room: Room, tenant: Principal) -> None:
+    mine = await project(room.database, tenant)
+    document = await room.text(tenant, long_text(300), project_id=mine)
+    before = [await room.count(table, tenant, document.id) for table in PARTS]
+    assert await room.documents.reindex(tenant, mine) == 1
+    assert await room.documents.reindex(tenant, mine) == 0
+    document = await room.ready(tenant, document)
+    assert document.status == "ready"
+    assert [await room.count(table, tenant, document.id) for table in PARTS] == before
+    assert (await room.searcher.search(tenant, "topic5 length"))[0].document_id == document.id
+
+
 # --- who sees what --------------------------------------------------------------------------
 
 
@@ -402,3 +424,36 @@ async def test_a_query_that_is_too_short_is_refused(room: Room, tenant: Principa
 async def test_any_query_is_answered(room: Room, tenant: Principal, query: str) -> None:
     await room.text(tenant, f"Something to look through, {uuid4()}.")
     assert isinstance(await room.searcher.search(tenant, query), list)
+
+
+# --- residency ------------------------------------------------------------------------------
+
+
+async def test_nothing_is_stored_or_embedded_where_it_may_not_go(
+    room: Room, database_urls: DatabaseUrls, tenant: Principal, tmp_path: Path
+) -> None:
+    class Deaf(FakeEmbedder):
+        async def embed(
+            self, texts: Sequence[str], *, priority: Priority = "bulk"
+        ) -> NDArray[np.float32]:
+            raise AssertionError("a text was sent")
+
+    options = {"url": "memory://elsewhere", "region": "us"}
+    settings = settings_of(
+        tmp_path,
+        database_urls,
+        storage={"blob_options": options},
+        embedding={"options": {"region": "us"}},
+    )
+    path = tmp_path / "file"
+    path.write_text("Stays here.")
+    async with open_services(settings, PluginHost.discover(), embedder=Deaf()) as services:
+        with pytest.raises(ResidencyViolation):
+            await services.documents.add_file(tenant, Upload(path, "a.txt", 11, b"z" * 32))
+        assert not await services.blobs.delete(f"{tenant.tenant_id}/")
+        with pytest.raises(ResidencyViolation):
+            await services.searcher.search(tenant, "stays here")
+        document = await services.documents.add_text(tenant, "Stays here as well.")
+        handler = services.documents.handlers()["documents.ingest"]
+        with pytest.raises(ResidencyViolation):
+            await handler.run(tenant.scope, document_id=document.id)

@@ -41,10 +41,11 @@ class PgVectorStore:
 
     def __init__(self, config: PgVectorConfig) -> None:
         self._config = config
+        self._there: set[str] = set()  # spaces whose table was seen: tables are never dropped
 
     async def prepare(self, session: AsyncSession, space: EmbeddingSpace) -> None:
         """In a transaction of its own: making a table waits for writers of chunks to finish."""
-        if not await _exists(session, space):
+        if not await self._exists(session, space):
             statement = text("SELECT core.prepare_space(:space, :dimensions)")
             await session.execute(statement, {"space": space.id, "dimensions": space.dimensions})
 
@@ -84,7 +85,7 @@ class PgVectorStore:
         document_ids: Sequence[UUID] | None = None,
         chunk_ids: Sequence[UUID] | None = None,
     ) -> Sequence[VectorHit]:
-        if not await _exists(session, space):
+        if not await self._exists(session, space):
             return []
         condition, values = _scope(tenant_id, project_id, document_ids, chunk_ids)
         named = document_ids is not None or chunk_ids is not None
@@ -106,6 +107,14 @@ class PgVectorStore:
                 ),
                 {"tenant": tenant_id, "ids": list(document_ids)},
             )
+
+    async def _exists(self, session: AsyncSession, space: EmbeddingSpace) -> bool:
+        if space.id not in self._there:
+            query = text("SELECT to_regclass(:name) IS NOT NULL")
+            if not await session.scalar(query, {"name": f"core.{_table(space)}"}):
+                return False
+            self._there.add(space.id)
+        return True
 
     async def _is_small(
         self, session: AsyncSession, space: EmbeddingSpace, condition: str, values: dict[str, Any]
@@ -133,13 +142,6 @@ def literal(vector: NDArray[np.float32]) -> str:
 
 def _table(space: EmbeddingSpace) -> str:
     return f"vectors_{space.id}"  # 16 hexadecimal digits, made by us
-
-
-async def _exists(session: AsyncSession, space: EmbeddingSpace) -> bool:
-    found = await session.scalar(
-        text("SELECT to_regclass(:name) IS NOT NULL"), {"name": f"core.{_table(space)}"}
-    )
-    return bool(found)
 
 
 def _scope(
