@@ -25,6 +25,10 @@ RETRY_ON = "conn-failure empty-response junk-response"
 """A failed connect is retried for every request: nothing was sent. The others only for requests
 that may be sent twice, see `IDEMPOTENT_PATHS`."""
 
+RETRIES = 6
+"""A replica that died is marked down after three failed connects, and only then Serve's own proxy
+steps in, which holds requests until there is a new replica: three retries would end too early."""
+
 IDEMPOTENT_PATHS = ("/v1/embeddings", "/llm/embed", "/documents/search")
 """POST routes that may be sent twice; GET, HEAD and OPTIONS may anyway."""
 
@@ -120,11 +124,12 @@ def _global(body: list[str], options: Options) -> Iterator[str]:
 def _defaults(body: list[str], options: Options) -> Iterator[str]:
     for line in body:
         words = line.split()
-        if words[:1] in (["errorfile"], ["retry-on"]) or words[:2] == ["option", "httplog"]:
+        if words[:1] in (["errorfile"], ["retry-on"], ["retries"]) or "httplog" in words:
             continue
         yield line
     yield f"    log-format {LOG_FORMAT}"
     yield f"    retry-on {RETRY_ON}"
+    yield f"    retries {RETRIES}"
     yield "    timeout http-request 30s"
     for status in PROBLEMS:
         yield f"    errorfile {status} {options.folder}/{status}.http"
