@@ -35,6 +35,13 @@ def replica(platform: Platform, application: str) -> psutil.Process:
     raise AssertionError(f"no replica of {application}")
 
 
+def is_replaced(platform: Platform, application: str, killed: psutil.Process) -> bool:
+    try:
+        return replica(platform, application).pid != killed.pid
+    except (AssertionError, psutil.Error):
+        return False
+
+
 def until(condition: object, seconds: float = 60) -> None:
     assert callable(condition)
     deadline = time.monotonic() + seconds
@@ -50,6 +57,7 @@ def is_whole(client: httpx.Client) -> bool:
 
 
 def test_smoke_is_green(platform: Platform) -> None:
+    pytest.importorskip("baukasten_core.http.openai_routes")
     done = subprocess.run(
         [sys.executable, "-m", "baukasten_serve", "smoke", platform.url],
         capture_output=True,
@@ -73,13 +81,15 @@ def test_status_names_every_process_with_its_memory(platform: Platform) -> None:
 def test_a_killed_replica_is_replaced_and_the_rest_goes_on(
     platform: Platform, admin: httpx.Client, application: str
 ) -> None:
-    replica(platform, application).send_signal(signal.SIGKILL)
+    killed = replica(platform, application)
+    killed.send_signal(signal.SIGKILL)
     # The killed one's work is refused for a moment at most, with a sentence and a time.
     answer = admin.post("/v1/embeddings", json={"input": "x"})
     assert answer.status_code in (200, 503), answer.text
     if answer.status_code == 503:
         assert answer.headers["retry-after"]
     assert admin.get("/projects").status_code == 200
+    until(lambda: is_replaced(platform, application, killed))
     until(lambda: is_whole(admin))
     assert admin.post("/v1/embeddings", json={"input": "x"}).status_code == 200
 
@@ -87,7 +97,8 @@ def test_a_killed_replica_is_replaced_and_the_rest_goes_on(
 def test_requests_go_on_while_the_only_api_replica_dies(
     platform: Platform, admin: httpx.Client
 ) -> None:
-    replica(platform, "api").send_signal(signal.SIGKILL)
+    killed = replica(platform, "api")
+    killed.send_signal(signal.SIGKILL)
     statuses = set()
     for _ in range(40):
         answer = admin.get("/projects")
@@ -96,6 +107,7 @@ def test_requests_go_on_while_the_only_api_replica_dies(
         if answer.status_code != 200:
             assert answer.headers["content-type"] == "application/problem+json", answer.text
             assert answer.headers["retry-after"]
+    until(lambda: is_replaced(platform, "api", killed))
     until(lambda: admin.get("/projects").status_code == 200)
     until(lambda: is_whole(admin))
 
