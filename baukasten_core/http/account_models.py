@@ -135,3 +135,11 @@ class UserChange(BaseModel):
     @property
     def admin(self) -> bool | None:
         return self.is_superuser if self.is_admin is None else self.is_admin
+
+    def states(self) -> dict[str, bool | None]:
+        """What may be written down of the change: no address, no password."""
+        return {
+            "is_active": self.is_active,
+            "is_verified": self.is_verified,
+            "is_admin": self.admin,
+        }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from baukasten_core.accounts import admin
 from baukasten_core.accounts.models import User
+from baukasten_core.gateway.usage import usage_by_provider
 from baukasten_core.health import check_health
 from baukasten_core.http import users_routes
 from baukasten_core.http.account_models import UserChange, UserOut
@@ -19,7 +21,6 @@ from baukasten_core.http.dependencies import (
     CurrentKit,
     PageCursor,
     PageLimit,
-    ServicesDep,
     Session,
 )
 from baukasten_core.http.errors import problem_responses
@@ -28,9 +29,26 @@ from baukasten_core.http.privacy_routes import ERASED
 
 router = APIRouter(prefix="/admin", tags=["admin"], responses=problem_responses(401, 403, 503))
 
+USAGE_PERIOD = timedelta(days=30)
+
 Search = Annotated[
     str | None, Query(max_length=254, pattern=r"^[^\x00]*$", description="Part of an address.")
 ]
+
+
+class UsageOut(BaseModel):
+    """What one configured LLM instance did in the last 30 days; means in milliseconds."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    instance: str
+    provider: str
+    calls: int
+    answered: int
+    prompt_tokens: int
+    completion_tokens: int
+    mean_ms: float | None
+    mean_first_ms: float | None
 
 
 class StatsOut(BaseModel):
@@ -43,12 +61,16 @@ class StatsOut(BaseModel):
     total_documents: int
     total_chats: int
     system_health: str
+    usage: list[UsageOut]
 
 
 @router.get("/stats", response_model=StatsOut)
-async def get_stats(caller: Admin, session: Session, services: ServicesDep) -> StatsOut:
-    stats = await admin.stats(session)
-    health = await check_health(services)
+async def get_stats(kit: CurrentKit) -> StatsOut:
+    admin.require_admin(kit.principal)
+    async with kit.transaction() as session:
+        stats = await admin.stats(session)
+        usage = await usage_by_provider(session, datetime.now(UTC) - USAGE_PERIOD)
+    health = await check_health(kit.services)
     return StatsOut(
         total_users=stats.total_users,
         admin_users=stats.admin_users,
@@ -57,6 +79,7 @@ async def get_stats(caller: Admin, session: Session, services: ServicesDep) -> S
         total_documents=stats.total_documents,
         total_chats=stats.total_chats,
         system_health=health.status,
+        usage=[UsageOut.model_validate(row) for row in usage],
     )
 
 

@@ -31,6 +31,7 @@ from baukasten_core.http.account_models import (
 from baukasten_core.http.addresses import client_address
 from baukasten_core.http.dependencies import Caller, ServicesDep, Session
 from baukasten_core.http.errors import problem_responses
+from baukasten_core.privacy import audit
 from baukasten_core.render.messages import preferred_language
 from baukasten_core.services import Services
 
@@ -162,6 +163,7 @@ async def reset_password(body: ResetIn, request: Request, services: ServicesDep)
         await delete_mail_tokens(session, taken.user_id)
         if not taken.was_verified:
             await delete_api_keys(session, taken.user_id)
+        await audit.record(session, Scope(taken.user_id), "password.reset")
         email = (await users.get_user(session, taken.user_id)).email
         await end_sign_in(session, SignInAttempt(email, client_address(request)))
 

@@ -15,6 +15,7 @@ from baukasten_core.accounts.scopes import DEFAULT_SCOPES
 from baukasten_core.http.account_models import Name
 from baukasten_core.http.dependencies import Caller, Session
 from baukasten_core.http.errors import problem_responses
+from baukasten_core.privacy import audit
 
 router = APIRouter(prefix="/auth", tags=["auth"], responses=problem_responses(401, 403, 503))
 
@@ -102,10 +103,19 @@ async def create_api_key(body: ApiKeyIn, caller: Caller, session: Session) -> Ne
         project_id=body.project_id,
         expires_at=body.expires_at,
     )
+    await audit.record(
+        session,
+        caller,
+        "api_key.created",
+        object_type="api_key",
+        object_id=made.key.id,
+        details={"scopes": made.key.scopes},
+    )
     shown = ApiKeyOut.model_validate(made.key)
     return NewApiKeyOut(**shown.model_dump(), key=made.secret)
 
 
 @router.delete("/api-keys/{key_id}", status_code=204, responses=problem_responses(404))
-async def delete_api_key(key_id: UUID, session: Session) -> None:
+async def delete_api_key(key_id: UUID, caller: Caller, session: Session) -> None:
     await api_keys.delete_api_key(session, key_id)
+    await audit.record(session, caller, "api_key.deleted", object_type="api_key", object_id=key_id)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, BackgroundTasks, Depends
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.accounts import invitations, tenants
 from baukasten_core.accounts.authenticate import open_user
@@ -20,6 +21,7 @@ from baukasten_core.http.account_models import Email, Name, Region, TokenIn
 from baukasten_core.http.auth_routes import mail_room
 from baukasten_core.http.dependencies import Caller, ServicesDep, Session
 from baukasten_core.http.errors import problem_responses
+from baukasten_core.privacy import audit
 
 router = APIRouter(prefix="/tenants", tags=["tenants"], responses=problem_responses(401, 403, 503))
 
@@ -131,6 +133,9 @@ async def change_tenant(
     tenant_id: UUID, body: TenantChange, here: Here, session: Session
 ) -> tenants.TenantView:
     await tenants.update_tenant(session, tenant_id, name=body.name, residency=body.residency)
+    if body.residency is not None:
+        regions = {"residency": body.residency}
+        await audit.record(session, here, "tenant.residency_changed", details=regions)
     return await tenants.get_tenant(session, here.user_id, tenant_id)
 
 
@@ -144,16 +149,19 @@ async def change_role(
     tenant_id: UUID, user_id: UUID, body: RoleIn, here: Here, session: Session
 ) -> None:
     await tenants.set_role(session, tenant_id, user_id, body.role)
+    await _record_member(session, here, "member.role_changed", user_id, role=body.role)
 
 
 @router.delete(ONE + "/members/me", status_code=204, responses=problem_responses(404, 409))
 async def leave(tenant_id: UUID, here: Here, session: Session) -> None:
     """Leave a tenant; one owner always stays."""
+    await _record_member(session, here, "member.left", here.user_id)
     await tenants.remove_member(session, tenant_id, here.user_id)
 
 
 @router.delete(MEMBER, status_code=204, responses=problem_responses(404, 409))
 async def remove_member(tenant_id: UUID, user_id: UUID, here: Here, session: Session) -> None:
+    await _record_member(session, here, "member.removed", user_id)
     await tenants.remove_member(session, tenant_id, user_id)
 
 
@@ -205,4 +213,14 @@ async def take_back(invitation_id: UUID, here: Here, session: Session) -> None:
 async def accept(body: TokenIn, caller: Caller, session: Session) -> tenants.TenantView:
     """Join the tenant that a mailed invitation names."""
     tenant_id = await invitations.accept_invitation(session, body.token)
+    here = await open_user(session, caller.user_id, tenant_id)
+    await _record_member(session, here, "member.joined", caller.user_id, role=here.role)
     return await tenants.get_tenant(session, caller.user_id, tenant_id)
+
+
+async def _record_member(
+    session: AsyncSession, actor: Principal, action: str, user_id: UUID, **details: str
+) -> None:
+    await audit.record(
+        session, actor, action, object_type="user", object_id=user_id, details=details
+    )

@@ -17,6 +17,7 @@ from baukasten_core.http.dependencies import Admin, Caller, CurrentKit, Session
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.privacy_routes import ERASED, erase_user
 from baukasten_core.kit import Kit
+from baukasten_core.privacy import audit
 
 router = APIRouter(prefix="/users", tags=["users"], responses=problem_responses(401, 403, 503))
 
@@ -42,6 +43,8 @@ async def change_profile(body: ProfileChange, kit: CurrentKit, tasks: Background
         if stored is not None:
             await sessions.end_sessions(session, me.user_id, except_id=me.session_id)
             await delete_mail_tokens(session, me.user_id)
+        fields = sorted(body.model_dump(exclude_none=True))
+        await audit.record(session, me, "profile.changed", details={"fields": fields})
         user = await users.get_user(session, me.user_id)
     if changed:
         mail_later(tasks, kit.services, user.email, "verify")
@@ -80,5 +83,16 @@ async def update_user(kit: Kit, user_id: UUID, body: UserChange) -> User:
             is_active=body.is_active,
             is_verified=body.is_verified,
             is_admin=body.admin,
+        )
+        await audit.record(
+            session,
+            kit.principal,
+            "user.changed",
+            object_type="user",
+            object_id=user_id,
+            details={
+                "fields": sorted(body.model_dump(exclude_none=True)),
+                **{name: value for name, value in body.states().items() if value is not None},
+            },
         )
         return await admin.get_user(session, user_id)
