@@ -20,6 +20,7 @@ from .contracts.auth import Language as Language
 from .contracts.auth import Principal as Principal
 from .http.dependencies import Caller as Caller
 from .http.dependencies import CurrentKit as CurrentKit
+from .http.dependencies import CurrentProject as CurrentProject
 from .http.dependencies import PageCursor as PageCursor
 from .http.dependencies import PageLimit as PageLimit
 from .http.dependencies import Session as Session

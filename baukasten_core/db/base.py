@@ -6,10 +6,14 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import DateTime, MetaData, UniqueConstraint, func
+from sqlalchemy import DateTime, MetaData, UniqueConstraint, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 CORE_SCHEMA = "core"
+
+# An unset setting reads as NULL on a fresh connection and as '' on a reused one.
+TENANT = "NULLIF(current_setting('baukasten.tenant_id', true), '')::uuid"
+USER = "NULLIF(current_setting('baukasten.user_id', true), '')::uuid"
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -43,12 +47,13 @@ class TenantOwned:
     """Columns of a table made by `create_tenant_table(..., project=False)`.
 
     The foreign keys to the tenant, the project and the user are the migration's alone: a
-    showcase's metadata does not hold the tables they point to.
+    showcase's metadata does not hold the tables they point to. A row that is not given its
+    tenant and user belongs to those of the transaction.
     """
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    tenant_id: Mapped[UUID]
-    user_id: Mapped[UUID]
+    tenant_id: Mapped[UUID] = mapped_column(server_default=text(TENANT))
+    user_id: Mapped[UUID] = mapped_column(server_default=text(USER))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 

@@ -12,11 +12,8 @@ import sqlalchemy as sa
 from alembic import op
 
 from baukasten_core.contracts.auth import Scope
+from baukasten_core.db.base import TENANT, USER
 from baukasten_core.db.roles import Roles
-
-# An unset setting reads as NULL on a fresh connection and as '' on a reused one.
-TENANT = "NULLIF(current_setting('baukasten.tenant_id', true), '')::uuid"
-USER = "NULLIF(current_setting('baukasten.user_id', true), '')::uuid"
 
 SAME_TENANT = f"tenant_id = {TENANT}"
 NOT_SOMEONE_ELSES = f"(NOT private OR user_id = {USER})"
@@ -36,7 +33,8 @@ def create_tenant_table(
     It gets `id`, `tenant_id`, `user_id`, `created_at`, `updated_at`, and `project_id` unless
     `project` is False; composite foreign keys, so that a row can't point into another tenant;
     forced row-level security; and `private` (a row that only its user sees) where asked for.
-    Deleting the tenant, the project or the user deletes its rows.
+    A row that does not say otherwise belongs to the transaction's tenant and user. Deleting the
+    tenant, the project or the user deletes its rows.
 
     Args:
         columns: further columns, constraints and `sa.Index`es.
@@ -115,8 +113,8 @@ def _common(project: bool, private: bool) -> list[Any]:
     now = sa.func.now()
     columns: list[Any] = [
         sa.Column("id", sa.Uuid, primary_key=True),
-        sa.Column("tenant_id", sa.Uuid, nullable=False),
-        sa.Column("user_id", sa.Uuid, nullable=False),
+        sa.Column("tenant_id", sa.Uuid, server_default=sa.text(TENANT), nullable=False),
+        sa.Column("user_id", sa.Uuid, server_default=sa.text(USER), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
         sa.UniqueConstraint("tenant_id", "id"),

@@ -23,6 +23,8 @@ from baukasten_core.contracts.auth import Principal
 from baukasten_core.db.paging import Cursor
 from baukasten_core.errors import Forbidden, Unauthorized
 from baukasten_core.kit import Kit
+from baukasten_core.projects.models import Project
+from baukasten_core.projects.service import get_project
 from baukasten_core.services import Services
 
 bearer = HTTPBearer(auto_error=False, description="An access token or an API key.")
@@ -76,6 +78,14 @@ async def get_session(caller: Caller, transaction: Transaction) -> AsyncSession:
 
 Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
 """The request's transaction, under row-level security as the caller."""
+
+
+async def get_current_project(project_id: UUID, session: Session) -> Project:
+    return await get_project(session, project_id)
+
+
+CurrentProject = Annotated[Project, Depends(get_current_project, scope="function")]
+"""The project of the path's `project_id`; 404 unless it is the caller's to see."""
 
 
 async def get_kit(

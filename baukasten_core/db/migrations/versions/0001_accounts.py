@@ -6,9 +6,9 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from baukasten_core.db.base import USER
 from baukasten_core.db.tenancy import (
     SAME_TENANT,
-    USER,
     create_tenant_table,
     protect_system_table,
     protect_table,

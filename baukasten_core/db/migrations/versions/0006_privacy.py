@@ -6,8 +6,9 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
+from baukasten_core.db.base import TENANT, USER
 from baukasten_core.db.roles import Roles
-from baukasten_core.db.tenancy import TENANT, USER, protect_system_table
+from baukasten_core.db.tenancy import protect_system_table
 
 revision = "0006"
 down_revision = "0005"
