@@ -38,6 +38,9 @@ from baukasten_privategpt.schemas import (
 
 NAME = "privategpt"
 EVENT_STREAM = "text/event-stream"
+UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""No cache and no proxy may hold back a piece."""
+
 UNEXPECTED = BaukastenError("Something went wrong on our side; the answer is incomplete.")
 
 router = APIRouter(prefix="/projects/{project_id}")
@@ -63,7 +66,8 @@ async def ask(project_id: UUID, body: AskIn, kit: CurrentKit) -> AnswerOut | Res
     if body.stream:
         # What goes wrong before the first event is still an error with its own status.
         first = await anext(answering)
-        return StreamingResponse(_as_sse(first, answering), media_type=EVENT_STREAM)
+        stream = _as_sse(first, answering)
+        return StreamingResponse(stream, media_type=EVENT_STREAM, headers=UNBUFFERED)
     async with aclosing(answering) as running:
         async for event in running:
             if event.name == "done":

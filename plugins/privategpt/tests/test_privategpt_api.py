@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 from uuid import uuid4
@@ -225,6 +226,26 @@ async def test_a_stream_that_breaks_ends_with_an_error_and_nothing_is_kept(
     assert found[-1][1]["type"] == "/problems/stream-interrupted"
     response = await client.post(url, json={**body, "stream": False}, headers=user.headers)
     assert response.status_code == 502
+    assert await get(f"/privategpt/projects/{project}/conversations") == []
+
+
+async def test_a_client_that_goes_away_ends_the_model_s_work(
+    served: str, user: SignedIn, project: str, add_text: Any, get: Any, llm: OpenAIEmulator
+) -> None:
+    await add_text(PUMPS)
+    llm.reply = Reply("word " * 500)
+    llm.faults.piece_delay = 0.05
+    body = {"question": "When is the filter of the pump changed?", "stream": True}
+    url = f"{served}/privategpt/projects/{project}/ask"
+    async with (
+        httpx.AsyncClient(headers=user.headers) as browser,
+        browser.stream("POST", url, json=body) as response,
+    ):
+        async for line in response.aiter_lines():
+            if line == "event: delta":
+                break
+    (request,) = [request for request in llm.requests if request.method == "POST"]
+    assert await asyncio.to_thread(request.left.wait, 10)
     assert await get(f"/privategpt/projects/{project}/conversations") == []
 
 
