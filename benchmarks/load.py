@@ -60,7 +60,14 @@ async def _worker(request: Request, latencies: list[float], started: float, unti
     reader, writer = await asyncio.open_connection(request.host, request.port)
     while (begin := time.perf_counter()) < until:
         writer.write(request.wire)
-        await _answer(reader)
+        try:
+            await _answer(reader)
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            # A proxy that changes its configuration closes idle connections; a client opens
+            # another. The time this takes counts.
+            reader, writer = await asyncio.open_connection(request.host, request.port)
+            writer.write(request.wire)
+            await _answer(reader)
         end = time.perf_counter()
         if begin >= started and end <= until:
             latencies.append(end - begin)
