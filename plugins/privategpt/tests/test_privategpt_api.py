@@ -296,6 +296,17 @@ async def test_a_conversation_is_listed_read_renamed_and_deleted(
     assert [item["id"] for item in page.json()] == [empty["id"]]
 
 
+async def test_a_key_that_is_bound_to_a_project_reaches_no_other(
+    client: httpx.AsyncClient, post: Any, project: str
+) -> None:
+    other = await post("/projects", {"name": "Other", "type": "privategpt"})
+    body = {"name": "bot", "scopes": ["read", "write"], "project_id": project}
+    headers = {"Authorization": f"Bearer {(await post('/auth/api-keys', body))['key']}"}
+    for id_, status in ((project, 200), (other["id"], 404)):
+        url = f"/privategpt/projects/{id_}/conversations"
+        assert (await client.get(url, headers=headers)).status_code == status
+
+
 async def test_a_colleague_in_the_same_tenant_sees_no_conversation_of_mine(
     client: httpx.AsyncClient,
     user: SignedIn,
