@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import math
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -25,24 +24,21 @@ from baukasten_core.db.session import Database
 from baukasten_core.documents.access import Guard, within_project
 from baukasten_core.documents.extract import Extractor, FileInfo, from_text
 from baukasten_core.documents.fetch import Fetched, Fetcher
-from baukasten_core.documents.files import file_key
+from baukasten_core.documents.fields import checked_metadata, shown
+from baukasten_core.documents.files import digest_of, file_key, pieces_of, text_pieces
 from baukasten_core.documents.ingest import Ingestor
 from baukasten_core.documents.models import Document
-from baukasten_core.documents.text import Extracted, normalize
+from baukasten_core.documents.text import Extracted
 from baukasten_core.errors import (
     Conflict,
     Forbidden,
     NotFound,
     ProviderError,
-    Unprocessable,
 )
 from baukasten_core.jobs import Handler, Jobs
 
 INGEST = "documents.ingest"
 ERASE_FILE = "documents.erase_file"
-PIECE = 256 * 1024
-METADATA_CHARACTERS = 64 * 1024
-NAME_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +110,7 @@ class Documents:
         document.media_type, document.size = "text/plain", len(raw)
         document.sha256 = hashlib.sha256(raw).digest()
         await self._set_text(document, extracted)
-        document.title = _name(title)
+        document.title = shown(title)
         return await self._insert(principal, document)
 
     async def add_file(
@@ -132,11 +128,11 @@ class Documents:
         """
         document = _new(principal, project_id, private, type="file", metadata=metadata)
         document.sha256, document.size = upload.sha256, upload.size
-        document.filename = _name(upload.filename)
+        document.filename = shown(upload.filename)
         await self._check(principal, document)
         info = await self._extractor.inspect(upload.path, filename=upload.filename)
         document.type, document.media_type = info.type, info.media_type
-        document.title = _name(info.title)
+        document.title = shown(info.title)
         return await self._insert(principal, document, upload.path)
 
     async def add_url(
@@ -158,8 +154,8 @@ class Documents:
         with tempfile.TemporaryDirectory(prefix="baukasten-") as folder:
             fetched = await self._fetcher.fetch(url, Path(folder) / "page")
             document.url, document.size = fetched.url, fetched.size
-            document.filename = _name(fetched.filename)
-            document.sha256 = await asyncio.to_thread(_digest, fetched.path)
+            document.filename = shown(fetched.filename)
+            document.sha256 = await asyncio.to_thread(digest_of, fetched.path)
             await self._read_page(document, fetched)
             return await self._insert(principal, document, fetched.path)
 
@@ -168,13 +164,13 @@ class Documents:
         upload's."""
         name = fetched.filename or "page"
         info: FileInfo = await self._extractor.inspect(fetched.path, filename=name)
-        document.media_type, document.title = info.media_type, _name(info.title)
+        document.media_type, document.title = info.media_type, shown(info.title)
         if info.type in ("html", "text", "markdown"):
             await self._set_text(document, await self._extractor.extract_fetched(fetched))
 
     async def _set_text(self, document: Document, extracted: Extracted) -> None:
         for column, value in (await self._ingestor.text_values(extracted)).items():
-            setattr(document, column, _name(value) if column == "title" else value)
+            setattr(document, column, shown(value) if column == "title" else value)
 
     async def _check(self, principal: Principal, document: Document) -> None:
         async with self._database.transaction(principal.scope) as session:
@@ -190,7 +186,7 @@ class Documents:
         if path is not None:
             if self._blob_guard is not None:
                 await self._blob_guard(principal.scope, document.project_id)
-            await self._blobs.put(key, _pieces(path))
+            await self._blobs.put(key, pieces_of(path))
             document.stored = True
         try:
             async with self._database.transaction(principal.scope) as session:
@@ -259,7 +255,7 @@ class Documents:
     def file(self, document: Document) -> AsyncIterator[bytes]:
         """The original, in pieces; the text itself for a document that was text."""
         if not document.stored:
-            return _text_pieces(document.content or "")
+            return text_pieces(document.content or "")
         return self._blobs.open(file_key(document.tenant_id, document.project_id, document.id))
 
     # --- deleting -------------------------------------------------------------------------------
@@ -337,45 +333,3 @@ async def _refuse_duplicate(session: AsyncSession, document: Document) -> None:
         raise Conflict(
             f"{where} already has this content: `{name}` ({row.id}).", document_id=str(row.id)
         )
-
-
-def checked_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata as PostgreSQL can hold it. Raises `Unprocessable`."""
-    cleaned = _clean(dict(metadata))
-    if len(str(cleaned)) > METADATA_CHARACTERS:
-        raise Unprocessable(f"`metadata` is over the limit of {METADATA_CHARACTERS} characters.")
-    assert isinstance(cleaned, dict)
-    return cleaned
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return normalize(value)
-    if isinstance(value, dict):
-        return {normalize(str(key)): _clean(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise Unprocessable("`metadata` has a number that is none (NaN or infinity).")
-    return value
-
-
-def _name(value: str | None) -> str | None:
-    """A title or file name as it is shown: one line, not endless; None for nothing."""
-    return " ".join(normalize(value).split())[:NAME_CHARACTERS] or None if value else None
-
-
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while piece := await asyncio.to_thread(file.read, PIECE):
-            yield piece
-
-
-async def _text_pieces(content: str) -> AsyncIterator[bytes]:
-    for at in range(0, len(content), PIECE):
-        yield content[at : at + PIECE].encode()

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import time
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.documents.models import Document
 from baukasten_core.documents.search import DocumentHit
-from baukasten_core.errors import NotFound, Unprocessable
+from baukasten_core.errors import Unprocessable
 from baukasten_core.http.dependencies import (
     Caller,
     CurrentKit,
@@ -27,6 +23,15 @@ from baukasten_core.http.dependencies import (
     ServicesDep,
     Session,
 )
+from baukasten_core.http.documents_events import progress_events
+from baukasten_core.http.documents_schemas import (
+    DocumentFound,
+    DocumentOut,
+    PassageOut,
+    SearchIn,
+    TextIn,
+    UrlIn,
+)
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.paging import paged
 from baukasten_core.http.uploads import received
@@ -34,89 +39,7 @@ from baukasten_core.services import Services
 
 router = APIRouter(prefix="/documents", tags=["documents"], responses=problem_responses(401, 503))
 
-Status = Literal["queued", "processing", "ready", "failed"]
-Limit = Annotated[int, Field(ge=1, le=100)]
-LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 MIB = 2**20
-
-
-class DocumentOut(BaseModel):
-    """A document. In lists `content` is null when it is long (`content_length` characters);
-    `GET /documents/{id}` always has it."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    user_id: UUID
-    project_id: UUID | None
-    type: str
-    filename: str | None
-    url: str | None
-    title: str | None
-    content: str | None = Field(validation_alias="short_content")
-    content_length: int | None
-    doc_metadata: dict[str, Any]
-    language: str | None
-    media_type: str
-    size: int
-    pages: int = Field(validation_alias="page_count")
-    private: bool
-    status: Status
-    error: str | None
-    chunks_done: int = Field(validation_alias="chunk_count")
-    chunks_total: int | None = Field(validation_alias="chunk_total")
-    created_at: datetime
-    updated_at: datetime
-
-
-class PassageOut(BaseModel):
-    """A passage that matched: characters `start` to `end` of the document's `content`."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID = Field(validation_alias="chunk_id")
-    text: str
-    start: int
-    end: int
-    page: int | None
-    score: float
-
-
-class DocumentFound(DocumentOut):
-    """A document with its best passages; `score` (0 to 1) means the same for every query."""
-
-    score: float
-    chunks: list[PassageOut]
-
-
-class TextIn(BaseModel):
-    """A document from text."""
-
-    content: Annotated[str, StringConstraints(min_length=1)]
-    title: Annotated[str, StringConstraints(max_length=500)] | None = None
-    project_id: UUID | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
-    private: bool = Field(False, description="Seen by its user alone, also within the tenant.")
-
-
-class UrlIn(BaseModel):
-    """A document from a public web address."""
-
-    url: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-    project_id: UUID | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
-    private: bool = False
-
-
-class SearchIn(BaseModel):
-    """A search; `documents` narrows it, `language` (ISO 639-1) says how the query is stemmed."""
-
-    query: str
-    project_id: UUID | None = None
-    limit: Limit = 5
-    documents: Annotated[list[UUID], Field(max_length=1000)] | None = None
-    language: LanguageCode | None = None
-
 
 UPLOAD_FORM = {
     "required": True,
@@ -298,51 +221,10 @@ async def get_events(
     async with kit.transaction() as session:
         await services.documents.get(session, kit.principal, document_id)
     return StreamingResponse(
-        _events(services, kit.principal, document_id),
+        progress_events(services, kit.principal, document_id),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
-
-
-LOOK_SECONDS = 0.5
-BEAT_SECONDS = 15.0
-LONGEST_SECONDS = 900.0
-
-
-async def _events(
-    services: Services, principal: Principal, document_id: UUID
-) -> AsyncIterator[str]:
-    """Each change as it is seen; a comment now and then keeps the connection open."""
-    last, began = "", time.monotonic()
-    beat = began
-    while time.monotonic() - began < LONGEST_SECONDS:
-        status, data = await _progress(services, principal, document_id)
-        if data != last:
-            last, beat = data, time.monotonic()
-            name = status if status in ("ready", "failed") else "progress"
-            yield f"event: {name}\ndata: {data}\n\n"
-        elif time.monotonic() - beat > BEAT_SECONDS:
-            beat = time.monotonic()
-            yield ": still there\n\n"
-        if status in ("ready", "failed"):
-            return
-        await asyncio.sleep(LOOK_SECONDS)
-
-
-async def _progress(services: Services, principal: Principal, document_id: UUID) -> tuple[str, str]:
-    async with services.database.transaction(principal.scope) as session:
-        try:
-            document = await services.documents.get(session, principal, document_id)
-        except NotFound:
-            return "failed", json.dumps({"status": "failed", "error": "It was deleted."})
-    values = {
-        "status": document.status,
-        "error": document.error,
-        "pages": document.page_count,
-        "chunks_done": document.chunk_count,
-        "chunks_total": document.chunk_total,
-    }
-    return document.status, json.dumps(values)
 
 
 async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
