@@ -155,7 +155,7 @@ async def test_words_are_hyphenated_by_the_rules_of_their_language(
     pages = Pages(await life.pdf(await life.book(language="en")))
     pieces = set(re.findall(r"(\w+)[\u00ad-]\n(\w+)", "\n".join(pages.texts)))
     whole = {pair for pair in pieces if any("".join(pair) == "".join(word) for word in words)}
-    assert len(whole) > 5
+    assert len(whole) > 3
     assert whole <= right
 
 
