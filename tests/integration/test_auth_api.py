@@ -17,7 +17,13 @@ from baukasten_core.accounts.authenticate import open_api_key
 from baukasten_core.accounts.passwords import hash_password
 from baukasten_core.accounts.sessions import start_session
 from baukasten_core.accounts.users import create_user
-from baukasten_core.contracts.auth import Scope
+from baukasten_core.contracts.auth import (
+    BearerCredentials,
+    Credentials,
+    Identity,
+    Scope,
+    Transactions,
+)
 from baukasten_core.db.session import enter_scope
 from baukasten_core.services import Services
 from baukasten_core.testing.fakes import MemoryMailer
@@ -176,6 +182,19 @@ async def test_a_password_of_1024_bytes_counts_to_its_last_byte(
     assert (await someone.register(password=long)).status_code == 201
     is_problem(await someone.login(long[:-1] + "y"), 400, "LOGIN_BAD_CREDENTIALS")
     assert (await someone.login(long)).status_code == 200
+
+
+async def test_registration_can_be_closed(app: FastAPI, client: httpx.AsyncClient) -> None:
+    services = app.state.services
+    closed = services.settings.auth.model_copy(update={"registration": False})
+    settings = services.settings.model_copy(update={"auth": closed})
+    app.state.services = dataclasses.replace(services, settings=settings)
+    try:
+        response = await Person(client).register()
+    finally:
+        app.state.services = services
+    assert response.status_code == 403
+    assert "closed" in response.json()["detail"]
 
 
 # --- login, logout, refresh ---------------------------------------------------------------
@@ -457,6 +476,47 @@ async def test_a_key_does_what_its_scopes_say_and_no_more(person: Person) -> Non
     writer = key_headers(await make_key(person, scopes=["write"]))
     assert (await client.post("/projects", json=project, headers=writer)).status_code == 201
     assert (await client.get("/projects", headers=writer)).status_code == 403
+
+
+async def test_without_the_provider_there_are_no_keys(app: FastAPI, person: Person) -> None:
+    headers = key_headers(await make_key(person))
+    services = app.state.services
+    others = tuple(provider for provider in services.auth if provider.name != "api_key")
+    app.state.services = dataclasses.replace(services, auth=others)
+    try:
+        response = await person.client.get("/auth/me", headers=headers)
+    finally:
+        app.state.services = services
+    assert response.status_code == 401
+
+
+async def test_a_plugins_provider_may_take_bearer_tokens_of_its_own(
+    app: FastAPI, person: Person
+) -> None:
+    user_id = UUID((await person.get("/auth/me")).json()["id"])
+
+    class Badge:
+        name = "badge"
+
+        async def authenticate(
+            self, credentials: Credentials, database: Transactions
+        ) -> Identity | None:
+            if credentials != BearerCredentials("badge 7"):
+                return None
+            return Identity(user_id, scopes=frozenset({"read"}))
+
+    services = app.state.services
+    app.state.services = dataclasses.replace(services, auth=(*services.auth, Badge()))
+    try:
+        good, bad = [
+            await person.client.get("/auth/me", headers={"Authorization": f"Bearer badge {n}"})
+            for n in (7, 8)
+        ]
+        headers = {"Authorization": "Bearer badge 7"}
+        refused = await person.client.post("/projects", json={"name": "p"}, headers=headers)
+    finally:
+        app.state.services = services
+    assert (good.status_code, bad.status_code, refused.status_code) == (200, 401, 403)
 
 
 async def test_no_key_changes_accounts(person: Person) -> None:
