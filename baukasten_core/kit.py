@@ -54,10 +54,7 @@ class Kit:
         return self.services.database.transaction(self.principal.scope)
 
     async def project(self, project_id: UUID, *, type_: str | None = None) -> Project:
-        """The project; raises `NotFound` unless the caller may see it and it is of `type_`. An API
-        key that is bound to a project sees no other."""
-        if self.principal.project_id not in (None, project_id):
-            raise NotFound("Project not found")
+        """The project; raises `NotFound` unless the caller may see it and it is of `type_`."""
         async with self.transaction() as session:
             project = await get_project(session, project_id)
         if type_ is not None and project.type != type_:
