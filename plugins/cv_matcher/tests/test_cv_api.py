@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 from typing import Any
 from uuid import uuid4
+from zipfile import ZipFile
 
 import httpx
+import psycopg
 import pytest
 
 from baukasten_core.testing.emulators import Asked, OpenAIEmulator, Reply
 from baukasten_core.testing.fixtures_app import SignedIn
+from baukasten_core.testing.fixtures_db import DatabaseUrls
 
 JOB = """Data engineer
 
@@ -410,6 +414,37 @@ async def test_a_deleted_document_takes_its_candidate_and_findings_along(
     await client.delete(f"/documents/{document}", headers=user.headers)
     found = await get(f"{base}/ranking")
     assert [row["label"] for row in found["candidates"]] == ["beta", "gamma"]
+
+
+async def test_all_of_it_is_exported_and_erased_with_the_user(
+    client: httpx.AsyncClient,
+    user: SignedIn,
+    database_urls: DatabaseUrls,
+    post: Any,
+    base: str,
+    ranking: Any,
+) -> None:
+    await post(f"{base}/job", {"text": JOB, "method": "extractive"})
+    await add_three(post, base)
+    await ranking(method="extractive")
+    exported = await client.get("/users/me/export", headers=user.headers)
+    with ZipFile(io.BytesIO(exported.content)) as archive:
+        listed = json.loads(archive.read("manifest.json"))["tables"]
+    rows = {table["name"]: table["rows"] for table in listed if table["plugin"] == "cv_matcher"}
+    assert rows == {
+        "positions": 1,
+        "requirements": 3,
+        "candidates": 3,
+        "rankings": 1,
+        "assessments": 3,
+    }
+    assert (await client.delete("/users/me", headers=user.headers)).status_code == 204
+    with psycopg.connect(database_urls.owner) as connection:
+        for table in rows:
+            left = connection.execute(
+                f"SELECT count(*) FROM cv_matcher.{table} WHERE user_id = %s", [user.id]
+            ).fetchone()
+            assert left == (0,), table
 
 
 # --- what is missing, and whose it is -----------------------------------------------------
