@@ -59,6 +59,8 @@ from .contracts.llm import Tool as Tool
 from .contracts.llm import ToolCall as ToolCall
 from .contracts.llm import ToolCallDelta as ToolCallDelta
 from .contracts.llm import Usage as Usage
+from .contracts.streams import checked_stream as checked_stream
+from .contracts.streams import estimate_tokens as estimate_tokens
 
 # --- other providers ----------------------------------------------------------------------
 from .contracts.auth import AuthProvider as AuthProvider

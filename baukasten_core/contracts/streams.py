@@ -14,7 +14,7 @@ CHARACTERS_PER_TOKEN = 3.5
 """A careful mean over English, German and Spanish."""
 
 
-async def checked(
+async def checked_stream(
     events: AsyncGenerator[Event, None], *, seconds: float, name: str
 ) -> AsyncGenerator[Event, None]:
     """`events`, held to the contract of `LLMProvider.generate`.

@@ -21,7 +21,7 @@ from baukasten_core.contracts.gateway import (
     UnavailableInstance,
 )
 from baukasten_core.contracts.llm import Event
-from baukasten_core.contracts.streams import checked
+from baukasten_core.contracts.streams import checked_stream
 from baukasten_core.errors import (
     BaukastenError,
     ModelNotFound,
@@ -168,7 +168,9 @@ class Gateway:
         request = replace(call.request, model=route.model, timeout=seconds)
         events = cast("AsyncGenerator[Event, None]", instance.ready().generate(request))
         try:
-            async with aclosing(checked(events, seconds=seconds, name=f"`{instance.name}`")) as own:
+            async with aclosing(
+                checked_stream(events, seconds=seconds, name=f"`{instance.name}`")
+            ) as own:
                 async for event in own:
                     meter.event(event)
                     if not started:

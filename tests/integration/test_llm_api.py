@@ -270,8 +270,12 @@ async def test_what_does_not_fit_is_422(
     assert isinstance(response.json()["detail"], list)
 
 
-async def test_usage_is_kept(
-    client: Client, user: SignedIn, ollama: OllamaEmulator, database_urls: DatabaseUrls
+async def test_usage_is_kept_and_added_up_for_admins(
+    client: Client,
+    user: SignedIn,
+    admin: SignedIn,
+    ollama: OllamaEmulator,
+    database_urls: DatabaseUrls,
 ) -> None:
     await ask(client, user)
     query = "SELECT instance, outcome, completion_tokens FROM core.llm_usage WHERE user_id = %s"
@@ -283,6 +287,10 @@ async def test_usage_is_kept(
                 break
             await asyncio.sleep(0.1)
     assert rows == [("ollama", "answered", 5)]
+    stats = (await client.get("/admin/stats", headers=admin.headers)).json()
+    (row,) = [row for row in stats["usage"] if row["instance"] == "ollama"]
+    assert row["answered"] >= 1
+    assert row["completion_tokens"] >= 5
 
 
 # --- streaming --------------------------------------------------------------------------------

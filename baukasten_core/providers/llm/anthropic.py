@@ -25,7 +25,7 @@ from baukasten_core.contracts.llm import (
     ToolCallDelta,
     Usage,
 )
-from baukasten_core.contracts.streams import checked
+from baukasten_core.contracts.streams import checked_stream
 from baukasten_core.errors import ProviderError
 from baukasten_core.providers.llm.remote import (
     RemoteLLMConfig,
@@ -103,7 +103,7 @@ class Anthropic:
         ]
 
     def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
-        return checked(self._events(request), seconds=request.timeout, name="Anthropic")
+        return checked_stream(self._events(request), seconds=request.timeout, name="Anthropic")
 
     async def aclose(self) -> None:
         if "_client" in self.__dict__:

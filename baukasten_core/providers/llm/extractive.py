@@ -26,7 +26,7 @@ from baukasten_core.contracts.llm import (
     Usage,
 )
 from baukasten_core.contracts.provider import ProviderConfig
-from baukasten_core.contracts.streams import checked, estimate_tokens, prompt_tokens
+from baukasten_core.contracts.streams import checked_stream, estimate_tokens, prompt_tokens
 from baukasten_core.errors import ModelNotFound, ProviderUnavailable
 
 MODEL = "extractive"
@@ -71,7 +71,7 @@ class Extractive:
         return [Model(MODEL, "Quotes the sources' most relevant sentences; no language model")]
 
     def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
-        return checked(self._events(request), seconds=request.timeout, name="`extractive`")
+        return checked_stream(self._events(request), seconds=request.timeout, name="`extractive`")
 
     async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         if request.model != MODEL:

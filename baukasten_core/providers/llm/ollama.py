@@ -22,7 +22,7 @@ from baukasten_core.contracts.llm import (
     ToolCallDelta,
     Usage,
 )
-from baukasten_core.contracts.streams import checked, prompt_tokens
+from baukasten_core.contracts.streams import checked_stream, prompt_tokens
 from baukasten_core.errors import ModelNotFound, ProviderError
 from baukasten_core.providers.llm.remote import (
     RemoteLLMConfig,
@@ -95,7 +95,7 @@ class Ollama:
         return [_model(model) for model in found if not _embeds(model)]
 
     def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
-        return checked(self._events(request), seconds=request.timeout, name="Ollama")
+        return checked_stream(self._events(request), seconds=request.timeout, name="Ollama")
 
     async def pull(self, model: str) -> AsyncIterator[tuple[int, int]]:
         """Fetch a model from Ollama's library; yields (bytes done, bytes in all)."""

@@ -22,7 +22,7 @@ from baukasten_core.contracts.llm import (
     ToolCallDelta,
     Usage,
 )
-from baukasten_core.contracts.streams import checked, estimate_tokens, prompt_tokens
+from baukasten_core.contracts.streams import checked_stream, estimate_tokens, prompt_tokens
 from baukasten_core.errors import ProviderError
 from baukasten_core.providers.llm.remote import (
     RemoteLLMConfig,
@@ -82,7 +82,7 @@ class OpenAIWire:
         return [_model(model) for model in found]
 
     def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
-        return checked(self._events(request), seconds=request.timeout, name=self.title)
+        return checked_stream(self._events(request), seconds=request.timeout, name=self.title)
 
     async def aclose(self) -> None:
         if "_client" in self.__dict__:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from baukasten_core.contracts.gateway import GatewayCall, GatewayEvent, ModelListing
+from baukasten_core.http.openai_routes import router
 from baukasten_serve.replicas.base import Replica
 
 
@@ -15,7 +16,7 @@ class Gateway(Replica):
     """Its methods are an `LLMGateway`'s; `handles.GatewayHandle` is the other end."""
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return self.small_app(_router(), embedder=self.embedder_handle())
+        return self.small_app(router, embedder=self.embedder_handle())
 
     async def models(self, residency: frozenset[str], instance: str | None) -> ModelListing:
         return await self.services.gateway.models(residency, instance)
@@ -25,12 +26,3 @@ class Gateway(Replica):
         async with aclosing(events):  # type: ignore[type-var]
             async for event in events:
                 yield event
-
-
-def _router() -> APIRouter:
-    try:
-        from baukasten_core.http.openai_routes import router  # type: ignore[import-not-found]
-    except ModuleNotFoundError:
-        return APIRouter()
-    found: APIRouter = router
-    return found
