@@ -30,6 +30,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP POLICY app ON core.tenants")  # it asks the table of memberships
     for table in (
         *("invitations", "attempts", "mail_tokens", "identities", "api_keys", "sessions"),
         *("memberships", "tenants", "users", "plugins", "data_map"),
