@@ -9,6 +9,7 @@ new table is covered the day it is made. Rows are written as the superuser.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -91,16 +92,21 @@ def tables(connection: Connection) -> dict[str, Table]:
 
 
 def fill(
-    connection: Connection, owner: Principal, *, private: bool = False
+    connection: Connection,
+    owner: Principal,
+    *,
+    private: bool = False,
+    into: Mapping[str, Table] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """One row of `owner` in every table, each referring to the others; answers them by table."""
+    """One row of `owner` in every table (or in those of `into`, as `tables` gives them), each
+    referring to the others; answers them by table."""
     known: dict[str, dict[str, Any]] = {
         "core.users": {"id": owner.user_id},
         "core.tenants": {"id": owner.tenant_id},
         "core.memberships": {"tenant_id": owner.tenant_id, "user_id": owner.user_id},
     }
     made: dict[str, dict[str, Any]] = {}
-    for name, table in tables(connection).items():
+    for name, table in (into or tables(connection)).items():
         if name in known or name in OURS:
             continue
         made[name] = known[name] = add_row(connection, table, owner, known, private=private)
@@ -165,6 +171,8 @@ def _made_up(kind: str) -> Any:
         "boolean": False,
         "jsonb": Jsonb({}),
         "json": Jsonb({}),
+        "integer": secrets.randbelow(30_000) + 1,
+        "bigint": secrets.randbelow(30_000) + 1,
         "date": "2026-01-01",
         "timestamp with time zone": "2999-01-01T00:00:00Z",
     }

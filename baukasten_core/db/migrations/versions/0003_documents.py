@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from baukasten_core.db.roles import Roles
 from baukasten_core.db.tenancy import (
     NOT_SOMEONE_ELSES,
+    PROJECT,
     SAME_TENANT,
     create_tenant_table,
     drop_tenant_table,
@@ -179,6 +180,8 @@ BEGIN
     EXECUTE format('ALTER TABLE core.%I FORCE ROW LEVEL SECURITY', v_table);
     EXECUTE format($policy$CREATE POLICY app ON core.%I TO "%s" USING ({rule})
         WITH CHECK ({rule})$policy$, v_table, '{app}');
+    EXECUTE format($policy$CREATE POLICY project ON core.%I AS RESTRICTIVE TO "%s"
+        USING ({project}) WITH CHECK ({project})$policy$, v_table, '{app}');
     EXECUTE format('CREATE POLICY system ON core.%I TO "%s" USING (true) WITH CHECK (true)',
         v_table, '{system}');
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON core.%I TO "%s", "%s"',
@@ -200,6 +203,7 @@ def _spaces() -> None:
     assert config is not None
     roles: Roles = config.attributes["roles"]
     body = PREPARE_SPACE.replace("{rule}", f"{SAME_TENANT} AND {NOT_SOMEONE_ELSES}")
+    body = body.replace("{project}", f"{PROJECT} IS NULL OR project_id = {PROJECT}::uuid")
     op.execute(body.replace("{app}", roles.app).replace("{system}", roles.system))
     op.execute("REVOKE ALL ON FUNCTION core.prepare_space(text, integer) FROM PUBLIC")
     op.execute(
