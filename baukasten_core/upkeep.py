@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import text
 
+from baukasten_core.db.session import Database
 from baukasten_core.documents.files import file_key
 from baukasten_core.gateway.instances import build_instances
 from baukasten_core.gateway.residency import LOCAL, UNDECLARED, region_of
 from baukasten_core.jobs import Periodic
 from baukasten_core.plugins import PluginHost
-from baukasten_core.privacy.article30 import Processor
+from baukasten_core.privacy.article30 import Processor, Record, record_of_processing
 from baukasten_core.privacy.erasure import Eraser
 from baukasten_core.privacy.receipts import Receipts
 from baukasten_core.privacy.retention import enforce_retention
@@ -54,6 +55,13 @@ def receipts(services: Services) -> Receipts:
     key = services.settings.auth.token_key
     assert key is not None, "load_settings() fills it in"
     return Receipts(key.get_secret_value())
+
+
+async def record(settings: Settings, host: PluginHost, database: Database) -> Record:
+    """The record of processing activities (GDPR, Article 30)."""
+    async with database.transaction() as session:
+        others = processors(settings, host)
+        return await record_of_processing(session, settings.privacy.controller, others)
 
 
 def processors(settings: Settings, host: PluginHost) -> list[Processor]:

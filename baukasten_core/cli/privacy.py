@@ -30,18 +30,15 @@ def record(as_json: bool) -> None:
 
 
 async def _record() -> Record:
+    from baukasten_core import upkeep
     from baukasten_core.app import open_database
     from baukasten_core.plugins import PluginHost
-    from baukasten_core.privacy.article30 import record_of_processing
     from baukasten_core.settings import load_settings
-    from baukasten_core.upkeep import processors
 
     settings = load_settings()
     host = PluginHost.discover(disabled=settings.plugins.disabled)
     database = open_database(settings)
     try:
-        async with database.transaction() as session:
-            others = processors(settings, host)
-            return await record_of_processing(session, settings.privacy.controller, others)
+        return await upkeep.record(settings, host, database)
     finally:
         await database.close()
