@@ -16,17 +16,9 @@ from baukasten_cv_matcher.assessment import (
     Note,
     Verdict,
 )
-from baukasten_cv_matcher.matching import (
-    Match,
-    Period,
-    Sentence,
-    match,
-    periods,
-    read,
-    units,
-    years_asked,
-)
+from baukasten_cv_matcher.matching import Match, Sentence, match, read, units
 from baukasten_cv_matcher.requirements import Requirement
+from baukasten_cv_matcher.years import Period, periods, years_asked
 
 FULL = 0.8
 """Share of a requirement's words that must be covered for `full` ..."""
@@ -60,7 +52,7 @@ class ExtractiveAnalyser:
         wanted = years_asked(requirement.text)
         spans: Sequence[Period | None] = [None] * len(sentences)
         if wanted is not None:
-            spans = periods(cv.text, sentences, datetime.now(UTC).year)
+            spans = _periods(cv.text, sentences)
         best = match(asked, sentences, prefer=[span.years if span else -1 for span in spans])
         verdict = _verdict(best)
         if verdict == "missing":
@@ -70,6 +62,11 @@ class ExtractiveAnalyser:
         places = dict.fromkeys([*best.sentences, *(span.sentence for span in said if span)])
         evidence = tuple(_quote(cv.text, sentences[place].span) for place in places)
         return Finding("partial" if note else verdict, evidence, note=note)
+
+
+def _periods(text: str, sentences: Sequence[Sentence]) -> list[Period | None]:
+    spans = [sentence.span for sentence in sentences]
+    return periods(text, spans, datetime.now(UTC).year)
 
 
 def _verdict(best: Match) -> Verdict:

@@ -14,9 +14,16 @@ from functools import lru_cache
 
 from baukasten_core.api import Span, sentences, terms
 from baukasten_cv_matcher.vocabulary import GENERIC, GENERIC_ENDINGS, OR, SAME
+from baukasten_cv_matcher.years import without_years
 
 TOKEN = re.compile(r"[^\W_]+(?:[+#]+|\.[^\W\d_]{2,4}(?![^\W_]))?")
 ALTERNATIVE_ITEM = re.compile(r"\s*[,/]\s*")
+LIKEWISE = re.compile(
+    r"\b(?:or|oder|o|bzw\.?)\s+(?:an?\s+|eine?[rsnm]?\s+|una?\s+)?(?:comparable|equivalent|similar|"
+    r"related|vergleichbar\w*|gleichwertig\w*|ähnlich\w*|equivalentes?|similares?)\b[^,;.]*",
+    re.IGNORECASE,
+)
+"""`or a comparable qualification`: nothing that a word could be looked up for."""
 SHORTEST_PART = 5
 """Letters a word must have to be recognised inside a longer one."""
 WHOLE, PART = 1.0, 0.7
@@ -66,7 +73,7 @@ def read(text: str, language: str | None) -> list[Sentence]:
 
 def units(requirement: str, languages: Sequence[str | None]) -> list[Unit]:
     """What a requirement asks for, piece by piece."""
-    text = LIKEWISE.sub("", YEARS.sub(_blank, requirement))
+    text = LIKEWISE.sub("", without_years(requirement))
     words = list(_words(text, languages))
     telling = [word for word in words if not _generic(word[2])] or words
     return [
@@ -228,78 +235,3 @@ def _join_list(groups: list[list[Word]], gaps: list[str]) -> None:
         last = groups.pop()
         gaps.pop()
         groups[-1].extend(last)
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """How many years something took, and the sentence that says so."""
-
-    years: int
-    sentence: int
-
-
-def periods(text: str, cv: Sequence[Sentence], now: int) -> list[Period | None]:
-    """For each sentence, the years that it speaks of: those it spells out itself (`6 years`,
-    `2015 - 2021`, `since 2019`), else those of the nearest line above it, which in a CV is the
-    heading of the position, else those of the line below."""
-    own = [max(_years(sentence.span.of(text), now), default=None) for sentence in cv]
-    found: list[Period | None] = []
-    for index in range(len(cv)):
-        places = [*range(index, max(-1, index - REACH - 1), -1), index + 1]
-        said = (Period(own[i] or 0, i) for i in places if i < len(cv) and own[i] is not None)
-        found.append(next(said, None))
-    return found
-
-
-def years_asked(requirement: str) -> int | None:
-    """`At least 5 years` asks for 5."""
-    found = YEARS.search(requirement)
-    return _number(found.group(1)) if found else None
-
-
-NUMBERS = {
-    **{"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10},
-    **{"zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6, "acht": 8, "zehn": 10},
-    **{"dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "seis": 6, "ocho": 8, "diez": 10},
-}
-REACH = 8
-"""Lines above a line in which the heading of its position is looked for."""
-
-YEARS = re.compile(
-    rf"\b(\d{{1,2}}|{'|'.join(NUMBERS)})\+?(?:\s*(?:-|–|to|bis|a)\s*\d{{1,2}})?\s*\+?\s*"
-    r"(?:or more |oder mehr |o más )?(?:years?|yrs?|jahren?|jahre|años?)\b",
-    re.IGNORECASE,
-)
-RANGE = re.compile(
-    r"\b((?:19|20)\d\d)\s*(?:-|–|—|to|bis|until|hasta|a)\s*(?:\d{1,2}[./])?"
-    r"((?:19|20)\d\d|present|today|now|current|heute|jetzt|aktuell|actualidad|hoy|presente)\b",
-    re.IGNORECASE,
-)
-SINCE = re.compile(r"\b(?:since|seit|desde)\s+(?:\d{1,2}[./]|[^\W\d_]+\s+)?((?:19|20)\d\d)\b", re.I)
-
-
-LIKEWISE = re.compile(
-    r"\b(?:or|oder|o|bzw\.?)\s+(?:an?\s+|eine?[rsnm]?\s+|una?\s+)?(?:comparable|equivalent|similar|"
-    r"related|vergleichbar\w*|gleichwertig\w*|ähnlich\w*|equivalentes?|similares?)\b[^,;.]*",
-    re.IGNORECASE,
-)
-"""`or a comparable qualification`: nothing that a word could be looked up for."""
-
-
-def _years(text: str, now: int) -> Iterator[int]:
-    for found in YEARS.finditer(text):
-        yield _number(found.group(1))
-    for found in RANGE.finditer(text):
-        end = int(found.group(2)) if found.group(2).isdigit() else now
-        if int(found.group(1)) <= end:
-            yield end - int(found.group(1))
-    for found in SINCE.finditer(text):
-        yield max(0, now - int(found.group(1)))
-
-
-def _blank(found: re.Match[str]) -> str:
-    return " " * len(found.group())
-
-
-def _number(text: str) -> int:
-    return NUMBERS.get(text.lower()) or int(text)

@@ -75,6 +75,7 @@ Hobbies: chess
     [
         ("5 years of Python", "full", None, ["- Python", "2013 - 2020 Engineer"]),
         ("9 years of Python", "partial", "fewer_years", ["- Python", "2013 - 2020 Engineer"]),
+        ("5 years of chess", "partial", "years_not_shown", ["Hobbies: chess"]),
         ("At least three years of Linux", "full", None, ["- Linux", "2013 - 2020 Engineer"]),
     ],
 )
