@@ -38,6 +38,7 @@ class Platform:
 
     home: Path
     port: int
+    host: str = "127.0.0.1"
     environment: Mapping[str, str] = field(default_factory=dict)
     config: Path = field(default_factory=default_path)
     admin_email: str = ""
@@ -46,10 +47,10 @@ class Platform:
 
     @classmethod
     @contextmanager
-    def temporary(cls, environment: Mapping[str, str] | None = None) -> Iterator[Platform]:
+    def temporary(cls, host: str = "127.0.0.1") -> Iterator[Platform]:
         """A platform in a temporary folder, not started yet; gone at the end."""
         with tempfile.TemporaryDirectory(prefix="bk-test-") as folder:
-            platform = cls(Path(folder), free_port(), environment or {})
+            platform = cls(Path(folder), free_port(), host)
             try:
                 yield platform
             finally:
@@ -63,7 +64,7 @@ class Platform:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def output(self) -> str:
@@ -80,13 +81,18 @@ class Platform:
 
     def environ(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("BAUKASTEN_", "RAY_"))}
-        own = {"BAUKASTEN_HOME": str(self.home), "BAUKASTEN_SERVER_PORT": str(self.port)}
+        own = {
+            "BAUKASTEN_HOME": str(self.home),
+            "BAUKASTEN_SERVER_PORT": str(self.port),
+            "BAUKASTEN_SERVER_HOST": self.host,
+        }
         return {**kept, **own, **self.environment}
 
     def start(self) -> Platform:
         """Start and wait until it says its address; fails with everything it said and logged."""
         began = time.monotonic()
         self._settled.clear()
+        self._lines.clear()
         self._process = subprocess.Popen(
             self.command("up"),
             stdout=subprocess.PIPE,
@@ -140,6 +146,19 @@ class Platform:
     def family(self) -> list[psutil.Process]:
         """Every process it runs, itself included."""
         return [psutil.Process(self.pid), *processes.family(self.pid)]
+
+    def listening(self) -> dict[tuple[str, int], str]:
+        """Every listening socket of its processes: (address, port), and the process's name."""
+        found = {}
+        for process in self.family():
+            try:
+                connections = process.net_connections("inet")
+            except psutil.Error:
+                continue
+            for connection in connections:
+                if connection.status == psutil.CONN_LISTEN and connection.laddr:
+                    found[connection.laddr[0], connection.laddr[1]] = process.name()
+        return found
 
     def logs(self, lines: int = 25) -> str:
         """The ends of the logs that tell why a start failed."""

@@ -1,33 +1,77 @@
-"""A platform starts, ends and comes back without leaving anything behind."""
+"""A platform comes back after a crash, shows one port to the network, and leaves nothing behind.
+
+How it ends on a signal is checked where every deployment test ends: in `conftest.py`.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import httpx
 import psutil
 import pytest
 from baukasten_serve import processes
-from baukasten_serve.runtime import Home
-from baukasten_serve.testing import Platform
+from baukasten_serve.runtime import Home, ProcessId
+from baukasten_serve.testing import Platform, free_port
 
 pytestmark = pytest.mark.deployment
 
-
-def identities(platform: Platform) -> list[tuple[int, float]]:
-    return [(process.pid, process.create_time()) for process in platform.family()]
+OURS, THEIRS = "198.51.100.1", "198.51.100.2"  # TEST-NET-2
 
 
-def alive(found: list[tuple[int, float]]) -> list[str]:
-    left = []
-    for pid, created in found:
-        process = processes.find(processes.ProcessId(pid, created))
-        if process is not None:
-            left.append(f"{pid} {process.name()}")
-    return left
+@pytest.fixture(scope="module")
+def stranger() -> Iterator[str | None]:
+    """A network namespace that reaches this machine by a cable of its own; None if impossible."""
+    name = f"bk{os.getpid() % 10000}"
+    setup = [
+        ["ip", "netns", "add", name],
+        ["ip", "link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b"],
+        ["ip", "link", "set", f"{name}b", "netns", name],
+        ["ip", "addr", "add", f"{OURS}/24", "dev", f"{name}a"],
+        ["ip", "link", "set", f"{name}a", "up"],
+        ["ip", "-n", name, "addr", "add", f"{THEIRS}/24", "dev", f"{name}b"],
+        ["ip", "-n", name, "link", "set", f"{name}b", "up"],
+    ]
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        yield None
+        return
+    try:
+        done = [subprocess.run(command, capture_output=True).returncode for command in setup]
+        yield None if any(done) else name
+    finally:
+        subprocess.run(["ip", "netns", "del", name], capture_output=True)
+        subprocess.run(["ip", "link", "del", f"{name}a"], capture_output=True)
+
+
+@dataclass
+class Reborn:
+    """A platform that was killed and started again, and what the first one had run."""
+
+    platform: Platform
+    crashed: list[ProcessId]
+    left: list[str]
+
+
+@pytest.fixture(scope="module")
+def reborn(stranger: str | None) -> Iterator[Reborn]:
+    with Platform.temporary(OURS if stranger else "127.0.0.1") as platform:
+        platform.start()
+        crashed = [processes.describe(process) for process in platform.family()]
+        os.kill(platform.pid, signal.SIGKILL)
+        platform.wait()
+        left = alive(crashed)
+        yield Reborn(platform.start(), crashed, left)
+
+
+def alive(found: list[ProcessId]) -> list[str]:
+    return [f"{one.pid} {one.name}" for one in found if processes.find(one)]
 
 
 def run(platform: Platform, command: str) -> subprocess.CompletedProcess[str]:
@@ -36,46 +80,68 @@ def run(platform: Platform, command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def listens(port: int) -> bool:
+def test_a_crash_of_the_driver_is_cleared_up_by_the_next_start(reborn: Reborn) -> None:
+    names = {name.split()[1] for name in reborn.left}
+    assert {"raylet", "gcs_server", "haproxy", "postgres"} <= names  # or this shows nothing
+    assert "Clearing up" in reborn.platform.output
+    assert alive(reborn.crashed) == []
+    assert httpx.get(f"{reborn.platform.url}/health", timeout=10).status_code == 200
+
+
+KNOCK = """
+import socket, sys
+for port in map(int, sys.argv[2:]):
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        probe.settimeout(2)
+        if probe.connect_ex((sys.argv[1], port)) == 0:
+            print(port)
+"""
+
+ASK = """
+import sys, urllib.request, urllib.error
+for path in ("/health", "/projects", "/v1/models"):
+    try:
+        status = urllib.request.urlopen(sys.argv[1] + path, timeout=20).status
+    except urllib.error.HTTPError as error:
+        status = error.code
+    print(f"{path}={status}")
+"""
 
 
-def test_a_crash_of_the_driver_is_cleared_up_by_the_next_start_and_a_signal_ends_it_all(
-    own_platform: Platform,
+def from_elsewhere(namespace: str, script: str, *arguments: str) -> list[str]:
+    inside = ["ip", "netns", "exec", namespace, sys.executable, "-c", script, *arguments]
+    return subprocess.run(inside, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_from_another_network_only_the_http_port_answers(
+    reborn: Reborn, stranger: str | None
 ) -> None:
-    own_platform.start()
-    crashed = identities(own_platform)
-    os.kill(own_platform.pid, signal.SIGKILL)
-    own_platform.wait()
-    assert alive(crashed)  # or this test would show nothing
-
-    own_platform.start()
-    assert "Clearing up" in own_platform.output
-    assert alive(crashed) == []
-    assert httpx.get(f"{own_platform.url}/health", timeout=10).status_code == 200
-
-    found = identities(own_platform)
-    names = {process.name() for process in own_platform.family()}
-    assert {"raylet", "gcs_server", "haproxy", "postgres"} <= names
-    assert own_platform.stop(signal.SIGINT) < 10
-    assert alive(found) == []
-    assert not listens(own_platform.port)
-    assert own_platform.wait() == 0
+    if stranger is None:
+        pytest.skip("needs root and iproute2 to make a network namespace")
+    platform, control = reborn.platform, free_port()
+    with socket.socket() as listener:
+        listener.bind((OURS, control))
+        listener.listen()
+        ports = {port for _, port in platform.listening()}
+        assert platform.port in ports
+        assert len(ports) > 10
+        asked = [str(port) for port in sorted({*ports, control})]
+        answered = {int(port) for port in from_elsewhere(stranger, KNOCK, OURS, *asked)}
+    assert answered == {platform.port, control}
+    said = from_elsewhere(stranger, ASK, platform.url)
+    assert said == ["/health=200", "/projects=401", "/v1/models=401"]
 
 
-def test_down_clears_up_after_a_crash(
-    own_platform: Platform,
-) -> None:
-    own_platform.start()
-    found = identities(own_platform)
-    os.kill(own_platform.pid, signal.SIGKILL)
-    own_platform.wait()
-    done = run(own_platform, "down")
+def test_down_clears_up_after_a_crash(reborn: Reborn) -> None:
+    found = [processes.describe(process) for process in reborn.platform.family()]
+    os.kill(reborn.platform.pid, signal.SIGKILL)
+    reborn.platform.wait()
+    assert alive(found)
+    done = run(reborn.platform, "down")
     assert done.returncode == 0, done.stderr
     assert alive(found) == []
-    assert Home(own_platform.home).read() is None
-    assert "No platform runs" in run(own_platform, "down").stdout
+    assert Home(reborn.platform.home).read() is None
+    assert "No platform runs" in run(reborn.platform, "down").stdout
 
 
 def test_a_second_platform_on_one_home_is_refused_by_name(platform: Platform) -> None:
@@ -86,11 +152,11 @@ def test_a_second_platform_on_one_home_is_refused_by_name(platform: Platform) ->
     assert httpx.get(f"{platform.url}/health", timeout=10).status_code == 200
 
 
-def test_a_taken_port_is_refused_with_its_holder(own_platform: Platform) -> None:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", own_platform.port))
+def test_a_taken_port_is_refused_with_its_holder() -> None:
+    with Platform.temporary() as platform, socket.socket() as holder:
+        holder.bind(("127.0.0.1", platform.port))
         holder.listen()
-        done = run(own_platform, "up")
+        done = run(platform, "up")
     assert done.returncode == 1
     assert f"process {os.getpid()}" in done.stderr
     assert "BAUKASTEN_SERVER_PORT=" in done.stderr

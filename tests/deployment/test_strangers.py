@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from baukasten_serve.runtime import Home, runtime_dir
-from baukasten_serve.testing import Platform, free_port
+from baukasten_serve.testing import Platform
 
 pytestmark = pytest.mark.deployment
 
 LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
-def listening(platform: Platform) -> dict[tuple[str, int], str]:
-    found = {}
-    for process in platform.family():
-        try:
-            connections = process.net_connections("inet")
-        except psutil.Error:
-            continue
-        for connection in connections:
-            if connection.status == psutil.CONN_LISTEN:
-                found[connection.laddr.ip, connection.laddr.port] = process.name()
-    return found
-
-
 def test_every_socket_of_the_platform_listens_on_loopback_only(platform: Platform) -> None:
-    found = listening(platform)
+    found = platform.listening()
     assert ("127.0.0.1", platform.port) in found
     assert len(found) > 10  # Ray has a dozen: it is them that this test is about
     print("\n".join(f"{ip}:{port} {name}" for (ip, port), name in sorted(found.items())))
@@ -95,84 +77,6 @@ def test_ray_runs_code_for_the_token_and_for_nobody_else(
             said, _ = process.communicate()
         assert "I ran code" not in said
         assert process.returncode != 0
-
-
-# --- from another network namespace ----------------------------------------------------------
-
-OURS, THEIRS = "198.51.100.1", "198.51.100.2"  # TEST-NET-2
-
-
-@pytest.fixture
-def stranger() -> Iterator[str]:
-    """A network namespace that reaches this machine by a cable of its own."""
-    if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("needs root and iproute2 to make a network namespace")
-    name = f"bk{os.getpid() % 10000}"
-    setup = [
-        ["ip", "netns", "add", name],
-        ["ip", "link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b"],
-        ["ip", "link", "set", f"{name}b", "netns", name],
-        ["ip", "addr", "add", f"{OURS}/24", "dev", f"{name}a"],
-        ["ip", "link", "set", f"{name}a", "up"],
-        ["ip", "-n", name, "addr", "add", f"{THEIRS}/24", "dev", f"{name}b"],
-        ["ip", "-n", name, "link", "set", f"{name}b", "up"],
-    ]
-    try:
-        for command in setup:
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                pytest.skip(f"can't make a network namespace: {done.stderr.strip()}")
-        yield name
-    finally:
-        subprocess.run(["ip", "netns", "del", name], capture_output=True)
-        subprocess.run(["ip", "link", "del", f"{name}a"], capture_output=True)
-
-
-KNOCK = """
-import socket, sys
-for port in map(int, sys.argv[2:]):
-    with socket.socket() as probe:
-        probe.settimeout(2)
-        if probe.connect_ex((sys.argv[1], port)) == 0:
-            print(port)
-"""
-
-
-def knock(namespace: str, ports: list[int]) -> set[int]:
-    done = subprocess.run(
-        ["ip", "netns", "exec", namespace, sys.executable, "-c", KNOCK, OURS, *map(str, ports)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return {int(line) for line in done.stdout.split()}
-
-
-def test_from_another_network_only_the_http_port_answers(stranger: str) -> None:
-    with Platform.temporary({"BAUKASTEN_SERVER_HOST": "0.0.0.0"}) as open_platform:
-        open_platform.start()
-        control = free_port()
-        with socket.socket() as listener:
-            listener.bind(("0.0.0.0", control))
-            listener.listen()
-            ports = sorted({port for _, port in listening(open_platform)})
-            assert open_platform.port in ports
-            assert knock(stranger, [*ports, control]) == {open_platform.port, control}
-        address = f"http://{OURS}:{open_platform.port}"
-        asking = ["ip", "netns", "exec", stranger, sys.executable, "-c", ASK, address]
-        answer = subprocess.run(asking, capture_output=True, text=True)
-        assert answer.stdout.split() == ["/health=200", "/projects=401"]
-
-
-ASK = """
-import sys, urllib.request, urllib.error
-for path in ("/health", "/projects"):
-    try:
-        status = urllib.request.urlopen(sys.argv[1] + path, timeout=20).status
-    except urllib.error.HTTPError as error:
-        status = error.code
-    print(f"{path}={status}")
-"""
 
 
 def test_one_request_id_and_the_routes_go_to_the_longest_prefix(platform: Platform) -> None:

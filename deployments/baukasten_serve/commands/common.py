@@ -25,3 +25,15 @@ def read(config_path: Path | None) -> tuple[ServeConfig, Settings]:
         return config, load_settings(config.settings)
     except ValueError as error:
         raise SettingsError(str(error)) from None
+
+
+def local_url(settings: Settings) -> str:
+    """The platform's address for this machine."""
+    host = settings.server.host
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        host = "127.0.0.1"
+    return (
+        f"http://[{host}]:{settings.server.port}"
+        if ":" in host
+        else (f"http://{host}:{settings.server.port}")
+    )

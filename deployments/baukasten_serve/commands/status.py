@@ -11,7 +11,7 @@ import click
 import httpx
 import psutil
 
-from baukasten_serve.commands.common import config_option, read
+from baukasten_serve.commands.common import config_option, local_url, read
 
 NOT_RUNNING = 3
 
@@ -35,12 +35,11 @@ def status(config_path: Path | None, as_json: bool) -> None:
             else f"No platform runs with the home {settings.home}{left}"
         )
         sys.exit(NOT_RUNNING)
-    port = settings.server.port
     state = {
         "running": True,
         "url": record.url,
         "pid": supervisor.pid,
-        "health": health(f"http://127.0.0.1:{port}"),
+        "health": health(local_url(settings)),
         "processes": memory([supervisor, *processes.family(supervisor.pid)]),
     }
     click.echo(json.dumps(state, indent=1) if as_json else _text(state))
