@@ -43,7 +43,7 @@ bench: $(VENV)/.test
 	@$(BIN)/python -m benchmarks.projects $(ARGS)
 
 docs: $(VENV)/.run
-	@$(BIN)/baukasten settings --markdown > docs/reference/settings.md
+	@$(BIN)/python docs/build.py
 
 install: $(VENV)/.run
 install-test: $(VENV)/.test

@@ -149,9 +149,20 @@ class Isolation(RuleBasedStateMachine):
         made = fill(self.world.root, owner, private=private, into=self.world.tables)
         person.made += [(name, tenant, bool(row.get("private"))) for name, row in made.items()]
 
+    @rule(keeper=people, other=people, team=teams)
+    def keep_something_private_in_a_team(self, keeper: Person, other: Person, team: UUID) -> None:
+        for person in (keeper, other):
+            self.join(person, team)
+        owner = replace(keeper.principal, tenant_id=team)
+        made = fill(self.world.root, owner, private=True, into=self.world.tables)
+        keeper.made += [(name, team, True) for name in made]
+        self.look(other, team)
+
     @rule(person=people, data=st.data())
     def look_at_everything(self, person: Person, data: st.DataObject) -> None:
-        tenant = data.draw(st.sampled_from(sorted(person.tenants)))
+        self.look(person, data.draw(st.sampled_from(sorted(person.tenants))))
+
+    def look(self, person: Person, tenant: UUID) -> None:
         me = person.principal.user_id
         with self.world.scope(me, tenant):
             for name, table in self.world.tables.items():
