@@ -176,3 +176,14 @@ async def test_an_admin_erases_an_account_with_the_same_receipt(
     assert (await client.delete(url, headers=admin.headers)).status_code == 404
     own = await client.delete(f"{path}/{admin.id}", headers=admin.headers)
     assert (own.status_code, own.json()["detail"]) == (400, "Cannot delete your own account")
+
+
+async def test_an_api_key_gets_neither_the_export_nor_the_erasure(
+    client: httpx.AsyncClient, user: SignedIn
+) -> None:
+    body = {"name": "script", "scopes": ["read", "write", "llm", "admin"]}
+    made = (await client.post("/auth/api-keys", json=body, headers=user.headers)).json()
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    assert (await client.get("/projects", headers=headers)).status_code == 200
+    assert (await client.get("/users/me/export", headers=headers)).status_code == 403
+    assert (await client.delete("/users/me", headers=headers)).status_code == 403
