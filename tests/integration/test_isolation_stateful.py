@@ -220,7 +220,7 @@ class Isolation(RuleBasedStateMachine):
                 "SELECT tenant_id FROM core.documents WHERE user_id = %(user)s AND private",
             ):
                 values = {"them": theirs, "user": victim.principal.user_id}
-                found = app.execute(query, values).fetchall()  # type: ignore[arg-type]
+                found = app.execute(query, values).fetchall()
                 assert {row[0] for row in found} <= {tenant}
 
     @rule()
@@ -306,7 +306,7 @@ def insert(table: Table, values: dict[str, Any]) -> tuple[sql.Composed, list[Any
 
 def test_nobody_gets_writes_or_refers_to_rows_of_a_tenant_they_are_not_in(world: World) -> None:
     machine = type("Machine", (Isolation,), {"world": world})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=30,

@@ -59,9 +59,9 @@ def test_the_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch) 
 def test_settings_are_frozen() -> None:
     settings = load_settings()
     with pytest.raises(ValidationError):
-        settings.title = "x"
+        settings.title = "x"  # type: ignore[misc]
     with pytest.raises(ValidationError):
-        settings.server.port = 1
+        settings.server.port = 1  # type: ignore[misc]
 
 
 def test_every_setting_has_a_description_and_a_variable_of_its_own() -> None:
