@@ -313,7 +313,7 @@ def build_services(
             blobs,
             jobs,
             extractor,
-            Fetcher(extractor.limits),
+            Fetcher(extractor.limits) if settings.documents.fetch_urls else None,
             ingestor,
             blob_guard=store_guard,
         ),

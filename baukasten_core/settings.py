@@ -131,6 +131,11 @@ class DocumentSettings(Section):
     extract_memory_mib: int = Field(2048, ge=256, description="Memory an extraction may take.")
     check_seconds: float = Field(5.0, gt=0, description="Time of the quick look at an upload.")
     chunk_characters: int = Field(900, ge=100, description="Longest chunk, characters.")
+    fetch_urls: bool = Field(
+        True,
+        description="Whether people may have public web addresses fetched. Nothing but the "
+        "address leaves; switch it off where even that must not.",
+    )
     fetch_seconds: float = Field(20.0, gt=0, description="Time fetching an address may take.")
     fetch_mib: int = Field(10, ge=1, description="Most that is read from an address, MiB.")
 

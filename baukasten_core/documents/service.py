@@ -34,6 +34,7 @@ from baukasten_core.errors import (
     Forbidden,
     NotFound,
     ProviderError,
+    ResidencyViolation,
 )
 from baukasten_core.jobs import Handler, Jobs
 
@@ -64,7 +65,7 @@ class Documents:
         blobs: BlobStore,
         jobs: Jobs,
         extractor: Extractor,
-        fetcher: Fetcher,
+        fetcher: Fetcher | None,
         ingestor: Ingestor,
         *,
         blob_guard: Guard | None = None,
@@ -146,8 +147,14 @@ class Documents:
     ) -> Document:
         """A document from a public web address, fetched now.
 
-        Raises what `add_text`, `Fetcher.fetch` and `Extractor.extract` raise.
+        Raises what `add_text`, `Fetcher.fetch` and `Extractor.extract` raise, and
+        `ResidencyViolation` where the operator has switched fetching off.
         """
+        if self._fetcher is None:
+            raise ResidencyViolation(
+                "Web addresses are not fetched here.",
+                hint="The operator can allow it with the setting `documents.fetch_urls`.",
+            )
         document = _new(principal, project_id, private, type="url", metadata=metadata)
         async with self._database.transaction(principal.scope) as session:
             await _require_project(session, document.project_id)
