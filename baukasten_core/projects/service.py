@@ -59,6 +59,9 @@ async def create_project(
     description: str | None,
     config: Mapping[str, Any],
 ) -> Project:
+    """Raises `Forbidden` for an API key that is bound to a project."""
+    if owner.project_id is not None:
+        raise Forbidden("This API key is bound to one project and can't make another.")
     project = Project(
         tenant_id=owner.tenant_id,
         user_id=owner.user_id,
@@ -81,10 +84,17 @@ async def get_project(session: AsyncSession, project_id: UUID) -> Project:
 
 
 async def list_projects(
-    session: AsyncSession, tenant_id: UUID, *, limit: int, after: Cursor | None = None
+    session: AsyncSession,
+    tenant_id: UUID,
+    *,
+    limit: int,
+    after: Cursor | None = None,
+    only: UUID | None = None,
 ) -> Sequence[Project]:
-    """Newest change first."""
+    """Newest change first; `only` the one that an API key is bound to."""
     query = select(Project).where(Project.tenant_id == tenant_id)
+    if only is not None:
+        query = query.where(Project.id == only)
     if after is not None:
         query = query.where(tuple_(Project.updated_at, Project.id) < (after.time, after.id))
     query = query.order_by(Project.updated_at.desc(), Project.id.desc()).limit(limit)
