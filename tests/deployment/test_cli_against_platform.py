@@ -22,6 +22,9 @@ pytestmark = pytest.mark.deployment
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
+MAIN = "from baukasten_core.cli.main import main; main()"
+"""The script `baukasten`, wherever it is installed."""
+
 TEXTS = {
     "pumps": ["The pump must be switched off first.", "The filter is changed every six weeks."],
     "bread": ["Yeast turns sugar into carbon dioxide.", "So the dough rises overnight."],
@@ -37,7 +40,7 @@ def run(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Run:
     environment = {**kept, "HOME": str(home), "NO_COLOR": "1"}
 
     def call(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "baukasten_serve", *map(str, arguments)]
+        command = [sys.executable, "-c", MAIN, *map(str, arguments)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == status, done.stdout + done.stderr
         return done
