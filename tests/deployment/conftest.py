@@ -11,10 +11,13 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from baukasten_serve import processes
+from baukasten_serve.config import default_path
 from baukasten_serve.testing import Platform, free_port
 
 from baukasten_core.testing.emulators import AnthropicEmulator, OllamaEmulator, OpenAIEmulator
@@ -84,12 +87,25 @@ def around() -> Iterator[Around]:
 def platform(around: Around) -> Iterator[Platform]:
     """The running platform. Tests share it: make users and projects of your own in it."""
     with Platform.temporary(around.environment()) as running:
+        running.config = two_api_replicas(running.home / "serve_config.yaml")
         yield running.start()
         # The promise of Ctrl-C, kept with whatever the tests left it doing.
         family = running.family()
         assert running.stop(signal.SIGINT) < 10
         assert running.wait() == 0
         assert [process for process in family if processes.is_alive(process)] == []
+
+
+def two_api_replicas(path: Path) -> Path:
+    """The configuration that ships, with two replicas of `api`: what one of them knows, the other
+    must know, too."""
+    document = yaml.safe_load(default_path().read_text())
+    (api,) = [each for each in document["applications"] if each["name"] == "api"]
+    api["deployments"][0]["autoscaling_config"]["min_replicas"] = 2
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
 
 
 # --- who uses it ----------------------------------------------------------------------------
