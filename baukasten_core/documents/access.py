@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from baukasten_core.contracts.auth import Principal, Scope
 from baukasten_core.errors import NotFound
 
@@ -22,3 +25,12 @@ def within_project(principal: Principal, project_id: UUID | None) -> UUID | None
     if project_id is None:
         return principal.project_id
     raise NotFound("Project not found", hint="This API key is bound to another project.")
+
+
+async def require_project(session: AsyncSession, project_id: UUID | None) -> None:
+    """Raises `NotFound` for a project that the transaction can't see."""
+    if project_id is None:
+        return
+    query = text("SELECT 1 FROM core.projects WHERE id = :id")
+    if await session.scalar(query, {"id": project_id}) is None:
+        raise NotFound("Project not found")

@@ -19,7 +19,7 @@ from baukasten_core.contracts.retrieval import Passage
 from baukasten_core.contracts.storage import VectorStore
 from baukasten_core.db.session import Database
 from baukasten_core.documents import bm25
-from baukasten_core.documents.access import Guard, within_project
+from baukasten_core.documents.access import Guard, require_project, within_project
 from baukasten_core.documents.indexing import chunk_id
 from baukasten_core.documents.models import Chunk, Document
 from baukasten_core.documents.scoring import score
@@ -166,6 +166,7 @@ class Searcher:
         """Calibrated scores by chunk, of the candidates that either way brought."""
         corpus = await bm25.corpus(session, tenant_id, query.project_id)
         if not corpus.chunks:
+            await require_project(session, query.project_id)  # or there is none
             return {}
         count = max(CANDIDATES, query.limit * PASSAGES_A_DOCUMENT)
         cosines = await self._cosines(session, tenant_id, query, limit=count)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, text, tuple_, update
+from sqlalchemy import select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
@@ -21,7 +21,7 @@ from baukasten_core.contracts.auth import Principal, Scope
 from baukasten_core.contracts.storage import BlobStore
 from baukasten_core.db.paging import Cursor
 from baukasten_core.db.session import Database
-from baukasten_core.documents.access import Guard, within_project
+from baukasten_core.documents.access import Guard, require_project, within_project
 from baukasten_core.documents.extract import Extractor, FileInfo, from_text
 from baukasten_core.documents.fetch import Fetched, Fetcher
 from baukasten_core.documents.fields import checked_metadata, shown
@@ -157,7 +157,7 @@ class Documents:
             )
         document = _new(principal, project_id, private, type="url", metadata=metadata)
         async with self._database.transaction(principal.scope) as session:
-            await _require_project(session, document.project_id)
+            await require_project(session, document.project_id)
         with tempfile.TemporaryDirectory(prefix="baukasten-") as folder:
             fetched = await self._fetcher.fetch(url, Path(folder) / "page")
             document.url, document.size = fetched.url, fetched.size
@@ -181,7 +181,7 @@ class Documents:
 
     async def _check(self, principal: Principal, document: Document) -> None:
         async with self._database.transaction(principal.scope) as session:
-            await _require_project(session, document.project_id)
+            await require_project(session, document.project_id)
             await _refuse_duplicate(session, document)
 
     async def _insert(
@@ -217,7 +217,7 @@ class Documents:
         """
         project_id = within_project(principal, project_id)
         async with self._database.transaction(principal.scope) as session:
-            await _require_project(session, project_id)
+            await require_project(session, project_id)
             query = update(Document).where(
                 Document.tenant_id == principal.tenant_id, Document.status == "ready"
             )
@@ -250,7 +250,7 @@ class Documents:
     ) -> Sequence[Document]:
         """Newest first. Raises `NotFound` for a project that the caller may not see."""
         project_id = within_project(principal, project_id)
-        await _require_project(session, project_id)
+        await require_project(session, project_id)
         query = select(Document).where(Document.tenant_id == principal.tenant_id)
         if project_id is not None:
             query = query.where(Document.project_id == project_id)
@@ -315,15 +315,6 @@ def _new(
         doc_metadata=checked_metadata(metadata or {}),
         stored=False,
     )
-
-
-async def _require_project(session: AsyncSession, project_id: UUID | None) -> None:
-    """Raises `NotFound` for a project that the transaction can't see."""
-    if project_id is None:
-        return
-    query = text("SELECT 1 FROM core.projects WHERE id = :id")
-    if await session.scalar(query, {"id": project_id}) is None:
-        raise NotFound("Project not found")
 
 
 async def _refuse_duplicate(session: AsyncSession, document: Document) -> None:

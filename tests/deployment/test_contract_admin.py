@@ -118,6 +118,7 @@ def test_the_audit_log_says_who_did_what_and_no_content(
     admin.patch(f"/admin/users/{person.id}", {"is_admin": False})
     entries = admin.get("/admin/audit?limit=100").json()
     mine = [entry for entry in entries if entry["object_id"] == person.id]
+    assert [entry["action"] for entry in mine] == ["user.changed"] * 2
     assert mine
     assert all(entry["user_id"] == admin.id for entry in mine)
     assert person.email not in str(entries)

@@ -93,7 +93,8 @@ def test_a_type_that_can_not_be_read_is_415_and_names_those_that_can(
     ada: Person, problem: Problem
 ) -> None:
     answer = ada.upload("picture.pdf", b"\x89PNG\r\n\x1a\n" + bytes(100), None)
-    said = problem(answer, 415)["detail"]
+    body = problem(answer, 415)
+    said = f"{body['detail']} {body.get('hint')}"
     assert "PNG" in said
     for name in ("PDF", "DOCX", "ODT", "PPTX", "XLSX", "HTML", "EML", "Markdown", "text"):
         assert name in said
