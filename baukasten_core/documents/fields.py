@@ -10,6 +10,7 @@ from baukasten_core.documents.text import normalize
 from baukasten_core.errors import Unprocessable
 
 METADATA_CHARACTERS = 64 * 1024
+METADATA_DEPTH = 50
 NAME_CHARACTERS = 500
 
 
@@ -22,13 +23,15 @@ def checked_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return cleaned
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: Any, depth: int = 0) -> Any:
+    if depth > METADATA_DEPTH:
+        raise Unprocessable(f"`metadata` is nested more than {METADATA_DEPTH} deep.")
     if isinstance(value, str):
         return normalize(value)
     if isinstance(value, dict):
-        return {normalize(str(key)): _clean(item) for key, item in value.items()}
+        return {normalize(str(key)): _clean(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_clean(item) for item in value]
+        return [_clean(item, depth + 1) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise Unprocessable("`metadata` has a number that is none (NaN or infinity).")
     return value

@@ -68,6 +68,9 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, BaukastenError):
+        # FastAPI takes ours for "There was an error parsing the body": the body was too large.
+        return await _ours(request, error.__cause__)
     title = HTTPStatus(error.status_code).phrase
     body = {
         "type": "about:blank",

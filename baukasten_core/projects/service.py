@@ -15,6 +15,7 @@ from baukasten_core.contracts.showcase import Showcase
 from baukasten_core.db.paging import Cursor
 from baukasten_core.errors import Forbidden, NotFound, Unprocessable
 from baukasten_core.projects.models import Project
+from baukasten_core.projects.values import require_storable
 
 OTHER = "other"
 OLD_SPELLINGS = {"private_gpt": "privategpt", "tell_me_life": "tellmelife"}
@@ -32,7 +33,8 @@ def project_type(name: str, showcases: Mapping[str, Showcase]) -> str:
 def checked_config(
     type_: str, config: Mapping[str, Any], showcases: Mapping[str, Showcase]
 ) -> dict[str, Any]:
-    """The config, checked by the showcase's own model."""
+    """The config, checked by the showcase's own model. Raises `Unprocessable`."""
+    require_storable("config", config)
     showcase = showcases.get(type_)
     if showcase is None:
         return dict(config)

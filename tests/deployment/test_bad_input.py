@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,7 +33,7 @@ TEXTS = {
     "right to left": "שלום עולם \u202eמימין לשמאל\u202c مرحبا",
     "control characters": "bell\x07 backspace\x08 escape\x1b[31m",
     "emoji and combining": "👩‍👩‍👧 e\u0301 \U0001f1e9\U0001f1ea",
-    "a line of 1 MB": "word " * 200_000,
+    "a line of 1 MB": " ".join(["extraordinarily"] * 65_536),
     "1 MB without a space": "x" * 1_000_000,
     "no word at all": "!?!? ---- ....",
     "line separators": "one\u2028two\u2029three\x0bfour\x0cfive\x85six",
@@ -52,7 +51,7 @@ def test_text_of_any_kind_becomes_ready_and_its_chunks_fit_the_text(ada: Person,
             assert document["content"][chunk["start"] : chunk["end"]] == chunk["text"]
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", sorted(set(TEXTS) - {"a line of 1 MB"}))
 def test_a_file_of_any_text_becomes_ready(ada: Person, name: str) -> None:
     answer = ada.upload("strange.txt", TEXTS[name].encode(), None, project_id=ada.project())
     if answer.status_code == 201:
@@ -245,11 +244,10 @@ def test_a_broken_form_is_422(ada: Person, kind: str, body: bytes) -> None:
     ada.call("POST", "/documents/upload", 422, content=body, headers=headers)
 
 
-def test_metadata_too_large_or_too_deep_is_refused(ada: Person) -> None:
+def test_what_is_too_large_or_too_deep_is_422(ada: Person) -> None:
     deep: Any = "x"
     for _ in range(300):
         deep = {"a": deep}
     for metadata in ({"a": "x" * 100_000}, deep):
-        answer = ada.post("/documents/text", {"content": "x y z", "metadata": metadata}, None)
-        assert answer.status_code in (201, 422), answer.text
-    assert json.loads(json.dumps(deep)) == deep
+        ada.post("/documents/text", {"content": "x y z", "metadata": metadata}, 422)
+    ada.post("/projects", {"name": "n", "type": "other", "config": deep}, 422)
