@@ -127,9 +127,3 @@ def test_a_wrong_password_is_said_and_nothing_is_kept(run: Run, platform: Platfo
     )
     assert "LOGIN_BAD_CREDENTIALS" in done.stderr
     run("ask", "Who waits for fish?", "--project", "No such project", "--json", status=1)
-
-
-def test_smoke_is_green(platform: Platform) -> None:
-    command = [sys.executable, "-m", "baukasten_serve", "smoke", platform.url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=170)
-    assert done.returncode == 0, done.stdout + done.stderr
