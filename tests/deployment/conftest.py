@@ -106,8 +106,6 @@ def two_api_replicas(path: Path) -> Path:
     return path
 
 
-
-
 # --- who uses it ----------------------------------------------------------------------------
 
 
