@@ -86,7 +86,8 @@ def around() -> Iterator[Around]:
 @pytest.fixture(scope="session")
 def platform(around: Around) -> Iterator[Platform]:
     """The running platform. Tests share it: make users and projects of your own in it."""
-    with Platform.temporary(around.environment()) as running:
+    with Platform.temporary() as running:
+        running.environment = around.environment()
         running.config = two_api_replicas(running.home / "serve_config.yaml")
         yield running.start()
         # The promise of Ctrl-C, kept with whatever the tests left it doing.
