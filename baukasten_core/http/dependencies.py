@@ -21,7 +21,7 @@ from baukasten_core.accounts.authenticate import authenticate
 from baukasten_core.accounts.scopes import needed_scope, require_scope
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.db.paging import Cursor
-from baukasten_core.errors import Forbidden, NotFound, Unauthorized
+from baukasten_core.errors import Forbidden, Unauthorized
 from baukasten_core.kit import Kit
 from baukasten_core.projects.models import Project
 from baukasten_core.projects.service import get_project
@@ -134,24 +134,9 @@ async def _authenticate(
 
 
 def _allowed(request: Request, principal: Principal) -> Principal:
-    """An API key acts within its scopes and, if it is bound to one, its project; a route names
-    another scope as `x-scope`."""
+    """An API key acts within its scopes; a route names another one as `x-scope`."""
     if principal.scopes is not None:
-        _require_project(request, principal)
         extra = getattr(request.scope.get("route"), "openapi_extra", None) or {}
         needed = extra.get("x-scope") or needed_scope(request.method, request.url.path)
         require_scope(principal, needed)
     return principal
-
-
-def _require_project(request: Request, principal: Principal) -> None:
-    """Refuse an address within a project that the key is not bound to."""
-    named = request.path_params.get("project_id")
-    if principal.project_id is None or named is None:
-        return
-    try:
-        known = UUID(str(named))
-    except ValueError:
-        return  # the route says what is wrong with it
-    if known != principal.project_id:
-        raise NotFound("Project not found", hint="This API key is bound to another project.")

@@ -76,9 +76,7 @@ async def list_projects(
     limit: PageLimit = 50,
     after: PageCursor = None,
 ) -> Sequence[Project]:
-    rows = await service.list_projects(
-        session, caller.tenant_id, limit=limit + 1, after=after, only=caller.project_id
-    )
+    rows = await service.list_projects(session, caller.tenant_id, limit=limit + 1, after=after)
     return paged(request, response, rows, limit, key="updated_at")
 
 

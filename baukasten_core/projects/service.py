@@ -86,17 +86,10 @@ async def get_project(session: AsyncSession, project_id: UUID) -> Project:
 
 
 async def list_projects(
-    session: AsyncSession,
-    tenant_id: UUID,
-    *,
-    limit: int,
-    after: Cursor | None = None,
-    only: UUID | None = None,
+    session: AsyncSession, tenant_id: UUID, *, limit: int, after: Cursor | None = None
 ) -> Sequence[Project]:
-    """Newest change first; `only` the one that an API key is bound to."""
+    """Newest change first."""
     query = select(Project).where(Project.tenant_id == tenant_id)
-    if only is not None:
-        query = query.where(Project.id == only)
     if after is not None:
         query = query.where(tuple_(Project.updated_at, Project.id) < (after.time, after.id))
     query = query.order_by(Project.updated_at.desc(), Project.id.desc()).limit(limit)

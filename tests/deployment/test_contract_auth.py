@@ -323,6 +323,10 @@ def test_an_api_key_of_a_project_stays_in_it(
             body = {} if method == "PATCH" else None
             problem(client.request(method, f"/projects/{outside.upper()}", json=body), 404)
         problem(client.get(f"/privategpt/projects/{outside}/conversations"), 404)
+        body = {"date": "1962-03-03", "text": "An entry elsewhere."}
+        life = ada.project("tellmelife")
+        entry = ada.post(f"/tellmelife/projects/{life}/entries", body, 201).json()
+        problem(client.get(f"/tellmelife/entries/{entry['id']}"), 404)
         text = {"content": "Through a key.", "project_id": outside}
         problem(client.post("/documents/text", json=text), 404)
 
