@@ -1,0 +1,263 @@
+"""Real faults under load: a database, an embedder, a worker, a language model that fail. What was
+promised is kept, what can't be done is said, and no replica has to be started again for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import psutil
+import psycopg
+import pytest
+from baukasten_serve import processes
+from baukasten_serve.testing import Platform
+
+from baukasten_core.db.embedded import start_embedded
+from baukasten_core.settings import load_settings
+from baukasten_core.testing.emulators import OllamaEmulator, OpenAIEmulator, Reply
+from baukasten_core.testing.people import Person
+
+pytestmark = pytest.mark.deployment
+
+Problem = Callable[..., dict]
+
+
+def replicas(platform: Platform) -> dict[str, set[int]]:
+    """The process ids of the replicas by application."""
+    found: dict[str, set[int]] = {}
+    for process in platform.family():
+        try:
+            title = processes.describe(process).name
+        except psutil.Error:
+            continue
+        if title.startswith("ray::ServeReplica:"):
+            found.setdefault(title.split(":")[3], set()).add(process.pid)
+    return found
+
+
+def until(condition: Callable[[], object], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come back"
+        time.sleep(0.2)
+
+
+def is_whole(client: httpx.Client) -> bool:
+    """Every application answers."""
+    body = client.get("/health").json()
+    rows = [row["status"] for row in body.get("components", ()) if row["kind"] == "application"]
+    return body.get("database") == "up" and rows == ["ready"] * 3
+
+
+@pytest.fixture(autouse=True)
+def _whole(anybody: httpx.Client) -> Iterator[None]:
+    """Each test finds a whole platform and leaves one."""
+    until(lambda: is_whole(anybody))
+    yield
+    until(lambda: is_whole(anybody))
+
+
+# --- the worker, the embedder ---------------------------------------------------------------------
+
+CHUNKS = 12
+
+
+def texts(count: int) -> list[str]:
+    sentence = "Item {} of list {} names the part {} which stands on the shelf number {}."
+    return [
+        "\n\n".join(
+            " ".join(sentence.format(n, number, n * number, n + number) for n in range(at, at + 11))
+            for at in range(0, CHUNKS * 11, 11)
+        )
+        for number in range(count)
+    ]
+
+
+def counted(platform: Platform, project: str) -> list[dict[str, Any]]:
+    """What the database holds of each document: chunks, their numbers, vectors, terms."""
+    settings = load_settings({"home": platform.home})
+    password = settings.database.embedded_password
+    assert password is not None
+    server = start_embedded(platform.home / "postgres", password.get_secret_value())
+    with psycopg.connect(server.url, row_factory=psycopg.rows.dict_row) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.tables"
+            " WHERE table_schema = 'core' AND table_name LIKE 'vectors\\_%'"
+        ).fetchall()
+        vectors = " + ".join(
+            f"(SELECT count(*) FROM core.{row['table_name']} v WHERE v.document_id = d.id)"
+            for row in tables
+        )
+        return connection.execute(
+            "SELECT d.id, d.status, d.chunk_count, d.chunk_total, d.term_count,"
+            " (SELECT count(*) FROM core.chunks c WHERE c.document_id = d.id) AS chunks,"
+            " (SELECT count(DISTINCT c.ordinal) FROM core.chunks c WHERE c.document_id = d.id)"
+            f"  AS ordinals, {vectors} AS vectors"
+            " FROM core.documents d WHERE d.project_id = %s",
+            [project],
+        ).fetchall()
+
+
+def load(person: Person, project: str, contents: list[str]) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda content: person.text(content, project), contents))
+
+
+def check_whole(platform: Platform, person: Person, project: str, count: int) -> None:
+    for page in person.pages(f"/documents?project_id={project}&limit=100"):
+        for document in page:
+            person.ready(document)
+    rows = counted(platform, project)
+    assert len(rows) == count
+    assert sum(row["chunk_count"] for row in rows) >= (count - 1) * CHUNKS / 2
+    for row in rows:
+        parts = row["chunks"], row["ordinals"], row["vectors"], row["chunk_total"]
+        assert set(parts) == {row["chunk_count"]}, row
+
+
+def test_a_worker_killed_in_the_middle_of_a_load_loses_nothing_and_doubles_nothing(
+    platform: Platform, ada: Person
+) -> None:
+    project = ada.project()
+    documents = load(ada, project, texts(40))
+
+    def ready() -> int:
+        pages = ada.pages(f"/documents?project_id={project}&limit=100")
+        return sum(row["status"] == "ready" for page in pages for row in page)
+
+    until(lambda: ready() >= 2)
+    (worker,) = replicas(platform)["worker"]
+    os.kill(worker, signal.SIGKILL)
+    assert ready() < len(documents)  # or nothing was interrupted
+    check_whole(platform, ada, project, len(documents))
+    assert worker not in replicas(platform)["worker"]
+
+
+def test_an_embedder_killed_in_the_middle_of_a_load_loses_nothing(
+    platform: Platform, ada: Person, problem: Problem
+) -> None:
+    project = ada.project()
+    ada.ready(ada.text("The grey heron waits for fish in shallow water.", project))
+    documents = load(ada, project, texts(12))
+    (embedder,) = replicas(platform)["embedder"]
+    os.kill(embedder, signal.SIGKILL)
+    query = {"query": "which bird waits for fish", "project_id": project}
+    statuses = []
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        answer = ada.post("/documents/search", query, None)
+        statuses.append(answer.status_code)
+        if answer.status_code == 200:
+            if replicas(platform).get("embedder", set()) - {embedder}:
+                break
+            continue
+        problem(answer, 503)
+        assert int(answer.headers["retry-after"]) > 0
+    assert statuses[-1] == 200
+    assert "grey heron" in answer.json()[0]["content"]
+    check_whole(platform, ada, project, len(documents) + 1)
+
+
+# --- language models ------------------------------------------------------------------------------
+
+LONG = Reply(" ".join(f"word{n}" for n in range(40)))
+
+
+def ask(person: Person, **more: Any) -> httpx.Response:
+    return person.post("/llm/generate", {"prompt": "Count.", "provider": "ollama", **more}, None)
+
+
+def test_a_model_that_is_down_is_503(ada: Person, ollama: OllamaEmulator, problem: Problem) -> None:
+    with ollama.down():
+        answer = ask(ada)
+        problem(answer, 503)
+        assert int(answer.headers["retry-after"]) > 0
+    assert ask(ada).status_code == 200
+
+
+def test_a_model_that_is_too_slow_is_503_after_the_callers_timeout(
+    ada: Person, ollama: OllamaEmulator, problem: Problem
+) -> None:
+    ollama.faults.first_delay = 30
+    answer = ask(ada, timeout=1)
+    assert "provider-timeout" in problem(answer, 503)["type"]
+    assert answer.elapsed.total_seconds() < 25
+
+
+@pytest.mark.parametrize("fault", ["cut_after", "error_after"])
+def test_a_model_that_breaks_off_is_never_a_short_answer(
+    ada: Person, ollama: OllamaEmulator, problem: Problem, fault: str
+) -> None:
+    ollama.reply = LONG
+    setattr(ollama.faults, fault, 10)
+    assert "stream-interrupted" in problem(ask(ada), 502)["type"]
+
+
+@pytest.mark.parametrize("fault", ["cut_after", "error_after"])
+def test_a_streamed_answer_that_breaks_off_ends_with_an_error_event(
+    ada: Person, ollama: OllamaEmulator, fault: str
+) -> None:
+    ollama.reply = LONG
+    setattr(ollama.faults, fault, 10)
+    body = {"prompt": "Count.", "provider": "ollama", "stream": True}
+    events = list(ada.events("POST", "/llm/generate", json=body))
+    names = [name for name, _ in events]
+    assert (names[0], names[-1]) == ("start", "error")
+    assert "end" not in names
+    assert "text" in names
+    assert "stream-interrupted" in events[-1][1]["type"]
+
+
+def test_a_stream_of_openai_s_shape_that_breaks_off_ends_with_an_error_and_not_with_done(
+    ada: Person, compatible: OpenAIEmulator
+) -> None:
+    compatible.reply = LONG
+    compatible.faults.cut_after = 10
+    messages = [{"role": "user", "content": "Count."}]
+    body = {"model": "compatible/tiny", "messages": messages, "stream": True}
+    events = [data for _, data in ada.events("POST", "/v1/chat/completions", json=body)]
+    assert "error" in events[-1]
+    assert "[DONE]" not in events
+
+
+def test_an_answer_of_privategpt_that_breaks_off_is_not_kept_as_an_answer(
+    ada: Person, ollama: OllamaEmulator
+) -> None:
+    project = ada.project("privategpt")
+    ada.ready(ada.text("The filter of the pump is changed every six weeks.", project))
+    ollama.reply = LONG
+    ollama.faults.cut_after = 10
+    path = f"/privategpt/projects/{project}"
+    body = {"question": "When is the filter changed?", "stream": True, "provider": "ollama"}
+    names = [name for name, _ in ada.events("POST", f"{path}/ask", json=body)]
+    assert names[-1] == "error"
+    assert "done" not in names
+    for row in ada.get(f"{path}/conversations").json():
+        turns = ada.get(f"{path}/conversations/{row['id']}").json()["messages"]
+        assert [turn for turn in turns if turn["role"] == "assistant"] == []
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_errors_of_a_model_are_never_errors_of_ours(
+    ada: Person, ollama: OllamaEmulator, problem: Problem, status: int
+) -> None:
+    ollama.faults.status = status
+    ollama.faults.retry_after = 7
+    answer = ask(ada)
+    assert answer.status_code in (502, 503), answer.text
+    problem(answer, answer.status_code)
+
+
+def test_a_client_that_goes_away_stops_the_model(ada: Person, ollama: OllamaEmulator) -> None:
+    ollama.reply = Reply(" ".join(["word"] * 2000))
+    ollama.faults.piece_delay = 0.05
+    body = {"prompt": "Count.", "provider": "ollama", "stream": True}
+    with ada.http.stream("POST", "/llm/generate", json=body) as response:
+        next(response.iter_lines())
+    (chat,) = [request for request in ollama.requests if request.path == "/api/chat"]
+    assert chat.left.wait(20)
