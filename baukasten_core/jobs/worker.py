@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import procrastinate
+import psycopg
 import structlog
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job, Status
@@ -27,6 +29,8 @@ DEATHS = 3
 
 POLL_SECONDS = 1.0
 """New jobs are announced by the database; those whose wait is over are found by looking."""
+
+REGISTERED = "SELECT 1 FROM procrastinate_workers WHERE id = %s"
 
 OPTIONS = "-c search_path=jobs,pg_catalog -c statement_timeout=30000"
 
@@ -91,6 +95,8 @@ class Worker:
         self._worker: ProcrastinateWorker | None = None
         self._running: set[int] = set()
         self._suspects: set[int] = set()
+        self._patience = 2 * stalled_seconds
+        self._alive_at = time.monotonic()
         self._trouble: str | None = "the worker has not been started"
 
     async def run(self) -> None:
@@ -101,7 +107,7 @@ class Worker:
         try:
             while not self._stopping.is_set():
                 try:
-                    await self._run_once()
+                    await self._watched(asyncio.create_task(self._run_once()))
                     pause = 0.5
                 except Exception as error:
                     # The database is gone, most likely; whatever it is, jobs must go on.
@@ -124,7 +130,31 @@ class Worker:
 
     async def health(self) -> str | None:
         """None when jobs are being run, else why not."""
+        if self._trouble is None and self._silent_for() > self._patience:
+            return f"the worker has shown no sign of life for {self._silent_for():.0f} s"
         return self._trouble
+
+    async def _watched(self, turn: asyncio.Task[None]) -> None:
+        """Wait for a turn to end; one that shows no sign of life is given up for a new one.
+
+        After the database was gone, the library may wait for ever for something that will not
+        come, and jobs must go on. What the old turn still holds is taken up like a dead worker's.
+        """
+        self._alive_at = time.monotonic()
+        try:
+            while not turn.done():
+                await asyncio.wait([turn], timeout=self._stalled_seconds / 3)
+                if not turn.done() and self._silent_for() > self._patience:
+                    log.warning("worker is given up", silent_seconds=round(self._silent_for()))
+                    turn.cancel()
+                    await asyncio.wait([turn], timeout=self._stop_seconds)
+                    return
+            turn.result()
+        finally:
+            turn.cancel()
+
+    def _silent_for(self) -> float:
+        return time.monotonic() - self._alive_at
 
     async def _run_once(self) -> None:
         app = self._app()
@@ -230,6 +260,7 @@ class Worker:
         connector = app.connector
         assert isinstance(connector, procrastinate.PsycopgConnector)
         async with connector.pool.connection() as connection:
+            await self._show_life(connection)
             # One sweeper at a time, or a job just taken up would be put back again.
             cursor = await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
             row = await cursor.fetchone()
@@ -240,6 +271,13 @@ class Worker:
             )
             for job in [*stalled, *await self._lost(app)]:
                 await self._take_up(app, job)
+
+    async def _show_life(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """We live while the database knows our worker."""
+        worker_id = self._worker.worker_id if self._worker else None
+        cursor = await connection.execute(REGISTERED, [worker_id])
+        if await cursor.fetchone():
+            self._alive_at = time.monotonic()
 
     async def _lost(self, app: procrastinate.App) -> list[Job]:
         """Jobs that count as ours but don't run: their end could not be written down. Seen

@@ -257,3 +257,19 @@ async def test_periodic_work_comes_round(database_urls: DatabaseUrls) -> None:
     every_second = Periodic("t.tick", "* * * * * *", turn)
     async with working(database_urls, {}, periodic=[every_second]):
         await asyncio.wait_for(turned.wait(), 20)
+
+
+async def test_a_worker_that_the_database_has_forgotten_starts_anew(
+    database: Database, database_urls: DatabaseUrls, tenant: Principal
+) -> None:
+    first, second = Seen(), Seen()
+    handlers = {"test.first": Handler(first.run), "test.second": Handler(second.run)}
+    async with working(database_urls, handlers, stalled_seconds=0.6):
+        await enqueue(database, tenant, "test.first", document_id=uuid4())
+        await first.finished()
+        async with await psycopg.AsyncConnection.connect(
+            libpq_url(database_urls.owner), autocommit=True
+        ) as connection:
+            await connection.execute("DELETE FROM jobs.procrastinate_workers")
+        await enqueue(database, tenant, "test.second", document_id=uuid4())
+        await second.finished()
