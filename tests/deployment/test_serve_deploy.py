@@ -24,7 +24,7 @@ from baukasten_serve.testing import free_port
 from baukasten_core.db.embedded import start_embedded
 from baukasten_core.settings import load_settings
 
-pytestmark = pytest.mark.deployment
+pytestmark = [pytest.mark.deployment, pytest.mark.slow]
 
 BIN = Path(sys.executable).parent
 START = ("start", "--head", "--port=0", "--disable-usage-stats", "--num-cpus=2", "--block")
