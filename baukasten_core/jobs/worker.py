@@ -160,7 +160,7 @@ class Worker:
         app = self._app()
         async with app.open_async():
             self._running.clear()
-            self._worker = ProcrastinateWorker(
+            worker = self._worker = ProcrastinateWorker(
                 app=app,
                 concurrency=self._concurrency,
                 install_signal_handlers=False,
@@ -174,9 +174,10 @@ class Worker:
             self._trouble = None
             try:
                 if not self._stopping.is_set():
-                    await self._worker.run()  # type: ignore[no-untyped-call]
+                    await worker.run()  # type: ignore[no-untyped-call]
             finally:
-                self._worker = None
+                if self._worker is worker:  # a turn that was given up ends late
+                    self._worker = None
                 sweeper.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await sweeper
