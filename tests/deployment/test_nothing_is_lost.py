@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -60,6 +62,97 @@ def _whole(anybody: httpx.Client) -> Iterator[None]:
     until(lambda: is_whole(anybody))
     yield
     until(lambda: is_whole(anybody))
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+
+def postmaster(platform: Platform) -> psutil.Process:
+    path = platform.home / "postgres/data/postmaster.pid"
+    return psutil.Process(int(path.read_text().splitlines()[0]))
+
+
+@contextmanager
+def database_down(platform: Platform) -> Iterator[None]:
+    """PostgreSQL stopped, and `baukasten up` held so that it does not start it again."""
+    server = postmaster(platform)
+    os.kill(platform.pid, signal.SIGSTOP)
+    try:
+        server.send_signal(signal.SIGINT)  # its fast shutdown
+        until(lambda: not processes.is_alive(server), 20)
+        yield
+    finally:
+        os.kill(platform.pid, signal.SIGCONT)
+
+
+def test_a_database_that_stops_while_requests_run_is_503_and_then_all_is_normal(
+    platform: Platform, ada: Person, anybody: httpx.Client, problem: Problem
+) -> None:
+    before = replicas(platform)
+    project = ada.project()
+    ada.ready(ada.text("Written before the fault.", project))
+    answers: list[httpx.Response] = []
+    ending = threading.Event()
+
+    def use() -> None:
+        with httpx.Client(base_url=platform.url, headers=ada.http.headers, timeout=60) as client:
+            number = 0
+            while not ending.is_set():
+                number += 1
+                body = {"content": f"{threading.get_ident()} {number}", "project_id": project}
+                answers.append(client.get("/projects"))
+                answers.append(client.post("/documents/text", json=body))
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(answers) > 8)
+    with database_down(platform):
+        down = problem(ada.get("/projects", None), 503)
+        assert down["type"] == "/problems/database-unavailable"
+        # Each of the two replicas remembers its last look for a few seconds.
+        until(lambda: anybody.get("/health").json()["status"] == "unhealthy", 15)
+        for method, path in (("GET", "/auth/me"), ("GET", "/v1/models"), ("POST", "/auth/login")):
+            answer = ada.call(method, path, None, data={"username": "a@b.c", "password": "x"})
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["retry-after"]) > 0
+        seen = len(answers)
+        until(lambda: len(answers) > seen + 8)
+    until(lambda: ada.get("/projects", None).status_code == 200, 30)
+    seen = len(answers)
+    until(lambda: len(answers) > seen + 8)
+    ending.set()
+    for thread in threads:
+        thread.join(60)
+    assert {answer.status_code for answer in answers} == {200, 201, 503}
+    for answer in answers:
+        if answer.status_code == 503:
+            problem(answer, 503)
+            assert int(answer.headers["retry-after"]) > 0
+    assert replicas(platform) == before
+    # What was answered 201 is there, and everything that is there becomes ready.
+    made = {a.json()["id"] for a in answers if a.status_code == 201}
+    there = {
+        row["id"]
+        for page in ada.pages(f"/documents?project_id={project}&limit=100")
+        for row in page
+    }
+    assert made <= there
+    for document_id in there:
+        ada.ready({"id": document_id})
+
+
+def test_a_database_that_is_killed_comes_back_with_everything(
+    platform: Platform, ada: Person
+) -> None:
+    before = replicas(platform)
+    project = ada.project()
+    made = [ada.text(f"Kept, number {n}. " * 50, project) for n in range(5)]
+    postmaster(platform).kill()
+    until(lambda: ada.get("/projects", None).status_code == 200, 60)
+    for document in made:
+        ada.ready(document)
+    assert replicas(platform) == before
 
 
 # --- the worker, the embedder ---------------------------------------------------------------------
