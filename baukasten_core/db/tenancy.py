@@ -11,7 +11,6 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from baukasten_core.contracts.auth import Scope
 from baukasten_core.db.base import TENANT, USER
 from baukasten_core.db.roles import Roles
 
@@ -22,7 +21,7 @@ NOT_SOMEONE_ELSES = f"(NOT private OR user_id = {USER})"
 # everybody else the condition costs nothing in its estimates.
 PROJECT = "NULLIF(current_setting('baukasten.project_id', true), '')"
 
-__all__ = ["Scope", "create_tenant_table", "drop_tenant_table", "protect_table"]
+__all__ = ["create_tenant_table", "drop_tenant_table", "protect_table"]
 
 
 def create_tenant_table(

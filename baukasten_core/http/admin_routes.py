@@ -27,7 +27,7 @@ from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.paging import paged
 from baukasten_core.http.privacy_routes import ERASED
 
-router = APIRouter(prefix="/admin", tags=["admin"], responses=problem_responses(401, 403, 503))
+router = APIRouter(prefix="/admin", tags=["admin"])
 
 USAGE_PERIOD = timedelta(days=30)
 

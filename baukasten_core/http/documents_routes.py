@@ -37,7 +37,7 @@ from baukasten_core.http.paging import paged
 from baukasten_core.http.uploads import received
 from baukasten_core.services import Services
 
-router = APIRouter(prefix="/documents", tags=["documents"], responses=problem_responses(401, 503))
+router = APIRouter(prefix="/documents", tags=["documents"])
 
 MIB = 2**20
 

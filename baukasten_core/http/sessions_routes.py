@@ -17,7 +17,7 @@ from baukasten_core.http.dependencies import Caller, Session
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.privacy import audit
 
-router = APIRouter(prefix="/auth", tags=["auth"], responses=problem_responses(401, 403, 503))
+router = APIRouter(prefix="/auth", tags=["auth"])
 
 
 class SessionOut(BaseModel):

@@ -23,7 +23,7 @@ from baukasten_core.http.dependencies import Caller, ServicesDep, Session
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.privacy import audit
 
-router = APIRouter(prefix="/tenants", tags=["tenants"], responses=problem_responses(401, 403, 503))
+router = APIRouter(prefix="/tenants", tags=["tenants"])
 
 ONE = "/{tenant_id:uuid}"
 MEMBER = ONE + "/members/{user_id:uuid}"

@@ -19,7 +19,7 @@ from baukasten_core.http.privacy_routes import ERASED, erase_user
 from baukasten_core.kit import Kit
 from baukasten_core.privacy import audit
 
-router = APIRouter(prefix="/users", tags=["users"], responses=problem_responses(401, 403, 503))
+router = APIRouter(prefix="/users", tags=["users"])
 
 # `:uuid` keeps `/users/me` out of these, in whatever order routes are added.
 ONE = "/{user_id:uuid}"
