@@ -51,6 +51,7 @@ from .contracts.llm import Image as Image
 from .contracts.llm import LLMProvider as LLMProvider
 from .contracts.llm import Message as Message
 from .contracts.llm import Model as Model
+from .contracts.llm import CheckedProvider as CheckedProvider
 from .contracts.llm import PullingProvider as PullingProvider
 from .contracts.llm import RemoteConfig as RemoteConfig
 from .contracts.llm import Source as Source

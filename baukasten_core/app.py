@@ -36,11 +36,12 @@ from baukasten_core.documents.search import Searcher
 from baukasten_core.documents.service import Documents
 from baukasten_core.errors import PluginQuarantined, SettingsError, StartupRefused
 from baukasten_core.gateway.audited import refusals_to_audit
-from baukasten_core.gateway.checks import chain_check
+from baukasten_core.gateway.checks import instance_check
 from baukasten_core.gateway.gateway import Gateway
 from baukasten_core.gateway.instances import build_instances
 from baukasten_core.gateway.meter import OnUsage
 from baukasten_core.gateway.usage import UsageWriter
+from baukasten_core.health import blobs_check, embedder_check
 from baukasten_core.http import (
     admin_routes,
     auth_routes,
@@ -268,7 +269,9 @@ def build_services(
     """Every service, from what the plugins registered and the settings name."""
     storage = settings.storage
     blob_options = {"url": str(settings.home / "blobs"), **storage.blob_options}
-    embedder = embedder or build_embedder(settings, host)
+    own = None if embedder else build_embedder(settings, host)
+    embedder = embedder or own
+    assert embedder is not None
     vectors = build(
         "storage.vectors", storage.vectors, host.vector_stores(), vector_options(settings)
     )
@@ -318,11 +321,25 @@ def build_services(
             blob_guard=store_guard,
         ),
         checks={
-            "provider:llm": chain_check(
-                gateway, settings.llm.chain, frozenset(settings.privacy.residency)
-            )
+            **llm_checks(settings, gateway),
+            **({f"provider:{own.name}": embedder_check(own)} if own else {}),
+            f"provider:{blobs.name}": blobs_check(blobs),
         },
     )
+
+
+def llm_checks(settings: Settings, gateway: LLMGateway) -> dict[str, Check]:
+    """One health check an instance. The default chain is a wish: only who wrote one of their own
+    expects its instances to answer."""
+    residency = frozenset(settings.privacy.residency)
+    chain = {name.lower() for name in settings.llm.chain}
+    expected = chain if settings.llm.model_fields_set else {"extractive"}
+    return {
+        f"provider:{name}": instance_check(
+            gateway, name, residency, expected=name.lower() in expected
+        )
+        for name in settings.llm.instances
+    }
 
 
 def auth_options(settings: Settings, name: str) -> Mapping[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
-
+from baukasten_core.accounts.authenticate import open_user
+from baukasten_core.accounts.mails import MailRoom, mail_handlers
 from baukasten_core.contracts.auth import Principal, Scope
 from baukasten_core.contracts.showcase import Job
-from baukasten_core.errors import PluginError
+from baukasten_core.errors import Forbidden, PluginError, Unauthorized
 from baukasten_core.jobs import Handler
 from baukasten_core.kit import Kit
 from baukasten_core.services import Services
@@ -20,11 +21,6 @@ from baukasten_core.upkeep import periodic_work
 if TYPE_CHECKING:
     from baukasten_core.jobs.worker import Worker
 
-OWNER = text(
-    "SELECT u.email, u.is_admin, u.language, m.role FROM core.users u"
-    " JOIN core.memberships m ON m.user_id = u.id WHERE u.id = :user AND m.tenant_id = :tenant"
-)
-
 
 def job_handlers(services: Services) -> Mapping[str, Handler]:
     """Every handler by job name.
@@ -32,7 +28,7 @@ def job_handlers(services: Services) -> Mapping[str, Handler]:
     Raises:
         PluginError: two showcases have a job of the same name.
     """
-    handlers = dict(services.documents.handlers())
+    handlers = {**services.documents.handlers(), **_mails(services)}
     for showcase in services.host.showcases().values():
         for job in showcase.jobs:
             if job.name in handlers:
@@ -86,18 +82,19 @@ def _handler(services: Services, job: Job) -> Handler:
     return Handler(run, failed if job.on_failure else None, retries=job.retries)
 
 
+def _mails(services: Services) -> Mapping[str, Handler]:
+    settings = services.settings
+    room = MailRoom(services.mailer, settings.public_url, settings.title)
+    lifetime = timedelta(minutes=settings.auth.mail_token_minutes)
+    return mail_handlers(services.database, room, link_lifetime=lifetime)
+
+
 async def _principal(services: Services, scope: Scope) -> Principal | None:
-    """Who enqueued a job, with the rights they have now; None if they left."""
-    async with services.database.transaction(scope) as session:
-        values = {"user": scope.user_id, "tenant": scope.tenant_id}
-        row = (await session.execute(OWNER, values)).one_or_none()
-    if row is None or scope.user_id is None or scope.tenant_id is None:
+    """Who enqueued a job, with the rights they have now; None if they left or may not sign in."""
+    if scope.user_id is None or scope.tenant_id is None:
         return None
-    return Principal(
-        user_id=scope.user_id,
-        tenant_id=scope.tenant_id,
-        email=row.email,
-        role=row.role,
-        is_admin=row.is_admin,
-        language=row.language,
-    )
+    async with services.database.transaction() as session:
+        try:
+            return await open_user(session, scope.user_id, scope.tenant_id)
+        except (Unauthorized, Forbidden):
+            return None

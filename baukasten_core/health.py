@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from baukasten_core import __version__
-from baukasten_core.errors import BaukastenError
+from baukasten_core.errors import BaukastenError, NotFound, ProviderNotConfigured
 
 if TYPE_CHECKING:
+    from baukasten_core.contracts.embedding import EmbeddingProvider
+    from baukasten_core.contracts.storage import BlobStore
     from baukasten_core.services import Check, Services
 
 CHECK_SECONDS = 4.0
@@ -19,11 +21,11 @@ KEEP_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One plugin, provider or application."""
+    """One plugin, provider or application. `absent`: not there, and nobody said it should be."""
 
     kind: Literal["plugin", "provider", "application"]
     name: str
-    status: Literal["ready", "degraded", "quarantined"]
+    status: Literal["ready", "absent", "degraded", "quarantined"]
     reason: str | None = None
 
 
@@ -63,7 +65,7 @@ async def _check(services: Services) -> Health:
     components = [*_plugins(services), *rows]
     if database is not None:
         return Health("unhealthy", "down", components)
-    bad = any(row.status != "ready" for row in components)
+    bad = any(row.status in ("degraded", "quarantined") for row in components)
     return Health("degraded" if bad else "healthy", "up", components)
 
 
@@ -75,10 +77,38 @@ def _plugins(services: Services) -> list[Component]:
 
 
 async def _component(name: str, check: Check) -> Component:
-    kind, _, short = name.partition(":")
-    reason = await _ask(check)
-    status: Literal["ready", "degraded"] = "degraded" if reason else "ready"
-    return Component("application" if kind == "application" else "provider", short, status, reason)
+    before, _, short = name.partition(":")
+    kind: Literal["application", "provider"]
+    kind = "application" if before == "application" else "provider"
+    try:
+        reason = await _ask(check)
+    except ProviderNotConfigured as error:
+        return Component(kind, short, "absent", error.detail)
+    return Component(kind, short, "degraded" if reason else "ready", reason)
+
+
+def embedder_check(embedder: EmbeddingProvider) -> Check:
+    """Whether a text can be embedded now."""
+
+    async def check() -> str | None:
+        await embedder.embed(["ready"], priority="query")
+        return None
+
+    return check
+
+
+def blobs_check(blobs: BlobStore) -> Check:
+    """Whether the store answers: there is no file of that name, and it says so."""
+
+    async def check() -> str | None:
+        try:
+            async for _ in blobs.open("health"):
+                break
+        except NotFound:
+            pass
+        return None
+
+    return check
 
 
 async def _ask(check: Check) -> str | None:
@@ -86,6 +116,8 @@ async def _ask(check: Check) -> str | None:
         return await asyncio.wait_for(check(), CHECK_SECONDS)
     except TimeoutError:
         return f"did not answer within {CHECK_SECONDS:.0f} s"
+    except ProviderNotConfigured:
+        raise
     except BaukastenError as error:
         return error.detail
     except Exception as error:

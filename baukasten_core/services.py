@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from baukasten_core.jobs import Jobs
 
 Check = Callable[[], Awaitable[str | None]]
-"""A health check: None when all is well, else what is wrong in a sentence."""
+"""A health check: None when all is well, else what is wrong in a sentence.
+
+Raises `ProviderNotConfigured` for what is not there and need not be."""
 
 
 @dataclass(frozen=True)

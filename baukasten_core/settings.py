@@ -84,6 +84,9 @@ class AuthSettings(Section):
         description="Address of the first admin, made with a generated password by `up`.",
     )
     registration: bool = Field(True, description="Whether strangers may sign up.")
+    registrations: int = Field(
+        100, ge=1, description="Accounts that may be made from one address within an hour."
+    )
     token_key: SecretStr | None = Field(
         None, description="Key that signs access tokens, 32 characters or more. Generated."
     )

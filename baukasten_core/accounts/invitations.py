@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from baukasten_core.accounts.models import Invitation
+from baukasten_core.accounts.models import Invitation, Tenant, User
 from baukasten_core.accounts.secrets import digest, new_secret
-from baukasten_core.accounts.throttle import take_attempt, too_many
-from baukasten_core.contracts.auth import Principal, Role
+from baukasten_core.accounts.throttle import require_attempt
+from baukasten_core.contracts.auth import Principal, Role, Scope
 from baukasten_core.errors import BadRequest, Conflict, Forbidden, NotFound
 
 TAKE = text("SELECT * FROM core.take_invitation(:hash)")
@@ -25,17 +25,25 @@ MOST_IN_AN_HOUR = 50
 
 
 @dataclass(frozen=True, slots=True)
-class NewInvitation:
-    """An invitation just made; `token` goes into the mail and nowhere else."""
+class FoundInvitation:
+    """An open invitation, and what its mail says of who invites where."""
 
     invitation: Invitation
-    token: str
+    inviter: str
+    tenant: str
+    language: str
+
+    @property
+    def email(self) -> str:
+        return self.invitation.email
 
 
 async def create_invitation(
     session: AsyncSession, principal: Principal, email: str, role: Role
-) -> NewInvitation:
+) -> Invitation:
     """Invite an address into the principal's present tenant; a second one replaces the first.
+
+    Nobody knows its token: the one that works is made when the mail is sent (`renew_token`).
 
     Raises:
         Forbidden: members invite nobody, admins invite no owners.
@@ -51,10 +59,13 @@ async def create_invitation(
     if await session.scalar(IS_MEMBER, values) is not None:
         raise Conflict("This address belongs to a member already.")
     what, hour = f"invite|{principal.user_id}", timedelta(hours=1)
-    wait = await take_attempt(session, what, limit=MOST_IN_AN_HOUR, window=hour)
-    if wait:
-        raise too_many(wait, "Too many invitations within an hour.")
-    token = new_secret()
+    await require_attempt(
+        session,
+        what,
+        limit=MOST_IN_AN_HOUR,
+        window=hour,
+        refusal="Too many invitations within an hour.",
+    )
     old = delete(Invitation).where(
         Invitation.tenant_id == principal.tenant_id, Invitation.email == email
     )
@@ -64,13 +75,38 @@ async def create_invitation(
         user_id=principal.user_id,
         email=email,
         role=role,
-        token_hash=digest(token),
+        token_hash=digest(new_secret()),
         expires_at=datetime.now(UTC) + LIFETIME,
     )
     session.add(invitation)
     await session.flush()
     await session.refresh(invitation)
-    return NewInvitation(invitation, token)
+    return invitation
+
+
+async def find_invitation(
+    session: AsyncSession, scope: Scope, invitation_id: UUID
+) -> FoundInvitation | None:
+    """An invitation of the transaction's user and tenant; None when it was taken back."""
+    query = (
+        select(Invitation, User.email, User.language, Tenant.name)
+        .join(User, User.id == Invitation.user_id)
+        .join(Tenant, Tenant.id == Invitation.tenant_id)
+        .where(Invitation.id == invitation_id, Invitation.tenant_id == scope.tenant_id)
+    )
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        return None
+    invitation, inviter, language, tenant = row
+    return FoundInvitation(invitation, inviter, tenant, language)
+
+
+async def renew_token(session: AsyncSession, invitation: Invitation) -> str:
+    """The token that accepts it from now on, for its mail and nowhere else."""
+    token = new_secret()
+    invitation.token_hash = digest(token)
+    await session.flush()
+    return token
 
 
 async def list_invitations(session: AsyncSession, principal: Principal) -> Sequence[Invitation]:

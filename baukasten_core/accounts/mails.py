@@ -1,19 +1,26 @@
-"""Mails about accounts. They are sent after the answer, so that nobody can tell from it (or from
-its time) whether an address has an account."""
+"""Mails about accounts: durable jobs, so that none is lost when a process or the mail server is.
+
+What asks for a mail does the same work whether or not an address has an account, so that nobody
+can tell from the answer or its time. A token is made when its mail is sent and is nowhere else.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from logging import getLogger
+from functools import partial
+from uuid import UUID, uuid4
 
-from baukasten_core.accounts.invitations import LIFETIME
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from baukasten_core.accounts.invitations import LIFETIME, find_invitation, renew_token
 from baukasten_core.accounts.mail_tokens import Purpose, create_mail_token
+from baukasten_core.accounts.models import User
 from baukasten_core.accounts.throttle import take_attempt
-from baukasten_core.accounts.users import FoundUser, find_user
-from baukasten_core.contracts.auth import Scope, Transactions
+from baukasten_core.accounts.users import find_user
+from baukasten_core.contracts.auth import Principal, Scope, Transactions
 from baukasten_core.contracts.mail import Mail, Mailer
-from baukasten_core.errors import BaukastenError
 from baukasten_core.gateway.residency import (
     LOCAL,
     UNDECLARED,
@@ -21,13 +28,14 @@ from baukasten_core.gateway.residency import (
     region_of,
     require_allowed,
 )
+from baukasten_core.jobs import Handler, Jobs
 from baukasten_core.render.messages import translate
-
-log = getLogger(__name__)
 
 MOST_IN_AN_HOUR = 5
 
 PAGES = {"verify": "verify", "reset": "reset-password"}
+LINK_JOBS: Mapping[Purpose, str] = {"verify": "core.mail_verify", "reset": "core.mail_reset"}
+INVITATION_JOB = "core.mail_invitation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +53,12 @@ class MailRoom:
     def link(self, page: str, token: str) -> str:
         return f"{self.public_url}/{page}#token={token}"
 
-    async def send(self, to: str, language: str, kind: str, **values: object) -> bool:
-        """Send a mail of a kind that the catalogues know; False when the server does not take
-        it, which is logged."""
+    async def send(self, to: str, language: str, kind: str, **values: object) -> None:
+        """Send a mail of a kind that the catalogues know; raises what the mailer raises."""
         subject = translate(language, f"mail.{kind}.subject", title=self.title, **values)
         body = translate(language, f"mail.{kind}.text", title=self.title, **values)
-        try:
-            await self._guard()
-            await self.mailer.send(Mail(to, " ".join(subject.split()), body))
-        except BaukastenError as error:
-            log.warning("mail not sent: kind=%s error=%s: %s", kind, error.type, error.detail)
-            return False
-        return True
+        await self._guard()
+        await self.mailer.send(Mail(to, " ".join(subject.split()), body))
 
     async def _guard(self) -> None:
         """Mails about accounts hold an address and a link, nothing of a tenant's data, so they may
@@ -67,49 +69,77 @@ class MailRoom:
         await require_allowed(destination, frozenset({region}) - {UNDECLARED})
 
 
-async def mail_link(
-    database: Transactions, room: MailRoom, email: str, purpose: Purpose, *, lifetime: timedelta
-) -> None:
-    """Mail the link that verifies an address or resets a password, if somebody has the address.
+# --- asking for a mail ------------------------------------------------------------------------
 
-    Does nothing for an unknown address, one that is verified already, or the sixth mail within
-    an hour.
+
+async def queue_link(session: AsyncSession, jobs: Jobs, email: str, purpose: Purpose) -> None:
+    """Have the link mailed that verifies an address or resets its password.
+
+    Nothing comes of it for an unknown address (its job finds nobody), one that is verified
+    already, or the sixth mail within an hour.
     """
-    token = ""
-    async with database.transaction() as session:
-        user = await find_user(session, email)
-        wanted = user is not None and _wanted(user, purpose)
-        if wanted:
-            what, hour = f"mail|{purpose}|{email}", timedelta(hours=1)
-            wanted = not await take_attempt(session, what, limit=MOST_IN_AN_HOUR, window=hour)
-    if user is None or not wanted:
+    what, hour = f"mail|{purpose}|{email}", timedelta(hours=1)
+    if await take_attempt(session, what, limit=MOST_IN_AN_HOUR, window=hour):
         return
-    async with database.transaction(Scope(user.user_id)) as session:
-        token = await create_mail_token(session, user.user_id, purpose, lifetime=lifetime)
+    user = await find_user(session, email)
+    await jobs.enqueue(session, Scope(user.user_id if user else uuid4()), LINK_JOBS[purpose])
+
+
+async def queue_invitation(
+    session: AsyncSession, jobs: Jobs, inviter: Principal, invitation_id: UUID
+) -> None:
+    """Have an invitation mailed to its address."""
+    await jobs.enqueue(session, inviter, INVITATION_JOB, invitation_id=invitation_id)
+
+
+# --- sending it, in the worker ----------------------------------------------------------------
+
+
+def mail_handlers(
+    database: Transactions, room: MailRoom, *, link_lifetime: timedelta
+) -> Mapping[str, Handler]:
+    """The jobs that mail. A server that is down is tried again for hours."""
+    links = {
+        job: Handler(partial(_mail_link, database, room, purpose, link_lifetime))
+        for purpose, job in LINK_JOBS.items()
+    }
+    return {**links, INVITATION_JOB: Handler(partial(_mail_invitation, database, room))}
+
+
+async def _mail_link(
+    database: Transactions, room: MailRoom, purpose: Purpose, lifetime: timedelta, scope: Scope
+) -> None:
+    async with database.transaction(scope) as session:
+        user = await session.get(User, scope.user_id)
+        if user is None or not _wanted(user, purpose):
+            return
+        token = await create_mail_token(session, user.id, purpose, lifetime=lifetime)
+        email, language = user.email, user.language
     link = room.link(PAGES[purpose], token)
     minutes = int(lifetime.total_seconds() // 60)
-    await room.send(email, user.language, purpose, link=link, minutes=minutes)
+    await room.send(email, language, purpose, link=link, minutes=minutes)
 
 
-async def mail_invitation(
-    database: Transactions,
-    room: MailRoom,
-    *,
-    to: str,
-    token: str,
-    inviter: str,
-    tenant: str,
-    language: str,
+async def _mail_invitation(
+    database: Transactions, room: MailRoom, scope: Scope, invitation_id: UUID
 ) -> None:
-    """Mail an invitation, in the language of whoever has the address, else the inviter's."""
-    async with database.transaction() as session:
-        user = await find_user(session, to)
-    language = user.language if user else language
-    link = room.link("invitation", token)
+    """In the language of whoever has the address, else the inviter's."""
+    async with database.transaction(scope) as session:
+        found = await find_invitation(session, scope, invitation_id)
+        if found is None:
+            return
+        invited = await find_user(session, found.email)
+        token = await renew_token(session, found.invitation)
     await room.send(
-        to, language, "invitation", link=link, inviter=inviter, tenant=tenant, days=LIFETIME.days
+        found.email,
+        invited.language if invited else found.language,
+        "invitation",
+        link=room.link("invitation", token),
+        inviter=found.inviter,
+        tenant=found.tenant,
+        days=LIFETIME.days,
     )
 
 
-def _wanted(user: FoundUser, purpose: Purpose) -> bool:
+def _wanted(user: User, purpose: Purpose) -> bool:
     return user.is_active and not (purpose == "verify" and user.is_verified)

@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.accounts.models import SignInSession
 from baukasten_core.accounts.secrets import RefreshToken, digest
+from baukasten_core.contracts.auth import Scope
 from baukasten_core.errors import NotFound
+from baukasten_core.privacy import audit
 
 ROTATE = text("SELECT core.rotate_session(:session, :family, :old, :new, :lifetime)")
 USER_AGENT_CHARACTERS = 200
@@ -28,11 +30,17 @@ class Rotated:
 
 
 async def start_session(
-    session: AsyncSession, user_id: UUID, *, lifetime: timedelta, user_agent: str = ""
+    session: AsyncSession,
+    user_id: UUID,
+    *,
+    method: str,
+    lifetime: timedelta,
+    user_agent: str = "",
 ) -> Rotated:
-    """Begin a session. The transaction must be bound to the user.
+    """Begin a session, and write it down. The transaction must be bound to the user.
 
     Args:
+        method: the kind of auth provider that vouched for them, for the audit log.
         lifetime: until when the first refresh token must be used; `rotate_session` then sets
             the session's own end.
     """
@@ -48,6 +56,7 @@ async def start_session(
         )
     )
     await session.flush()
+    await audit.record(session, Scope(user_id), "user.signed_in", details={"method": method})
     return Rotated(user_id, token.session_id, str(token))
 
 

@@ -18,8 +18,10 @@ from baukasten_core.contracts.auth import (
     ExternalIdentity,
     Identity,
     PasswordCredentials,
+    Scope,
     Transactions,
 )
+from baukasten_core.privacy import audit
 
 
 async def sign_in(
@@ -47,9 +49,12 @@ async def sign_in(
     if wait:
         raise too_many(wait)
     identity = await ask(providers, credentials, database)
-    if identity is not None:
-        async with database.transaction() as session:
+    async with database.transaction() as session:
+        if identity is not None:
             await end_sign_in(session, attempt)
+        else:
+            # Nobody's name: who failed to sign in may be somebody else. The throttle limits these.
+            await audit.record(session, Scope(), "sign_in.failed", outcome="refused")
     return identity
 
 

@@ -56,6 +56,15 @@ async def end_sign_in(session: AsyncSession, attempt: SignInAttempt) -> None:
     await session.execute(END, {**attempt.keys(), "known_for": KNOWN_FOR})
 
 
+async def require_attempt(
+    session: AsyncSession, what: str, *, limit: int, window: timedelta, refusal: str
+) -> None:
+    """Count it as `take_attempt` does, and raise `TooManyRequests` beyond the limit."""
+    wait = await take_attempt(session, what, limit=limit, window=window)
+    if wait:
+        raise too_many(wait, refusal)
+
+
 async def take_attempt(session: AsyncSession, what: str, *, limit: int, window: timedelta) -> int:
     """Count anything else. Returns 0 when within the limit, else the seconds to wait."""
     values = {"key": digest(f"other|{what}"), "limit": limit, "window": window}

@@ -203,6 +203,15 @@ class LLMProvider(Protocol):
 
 
 @runtime_checkable
+class CheckedProvider(Protocol):
+    """A provider that can tell, without asking anybody, that it is not configured."""
+
+    def check(self) -> None:
+        """Raises `ProviderNotConfigured` when a key is missing. Called before each use."""
+        ...
+
+
+@runtime_checkable
 class PullingProvider(Protocol):
     """A provider whose server can fetch a model (`capabilities.pull`)."""
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Form, Header, Request, Response
+from fastapi import APIRouter, Form, Header, Request, Response
 
 from baukasten_core.accounts import sessions, users
 from baukasten_core.accounts.api_keys import delete_api_keys
 from baukasten_core.accounts.identities import user_of
-from baukasten_core.accounts.mail_tokens import Purpose, delete_mail_tokens, take_mail_token
-from baukasten_core.accounts.mails import MailRoom, mail_link
+from baukasten_core.accounts.mail_tokens import delete_mail_tokens, take_mail_token
+from baukasten_core.accounts.mails import queue_link
 from baukasten_core.accounts.models import User
 from baukasten_core.accounts.passwords import hash_password
 from baukasten_core.accounts.sign_in import sign_in
-from baukasten_core.accounts.throttle import SignInAttempt, end_sign_in
+from baukasten_core.accounts.throttle import SignInAttempt, end_sign_in, require_attempt
 from baukasten_core.contracts.auth import ExternalIdentity, PasswordCredentials, Scope
 from baukasten_core.db.session import enter_scope
 from baukasten_core.errors import BadRequest, Forbidden, Unauthorized
@@ -41,17 +41,29 @@ AcceptLanguage = Annotated[str | None, Header(description="The language of mails
 
 
 @router.post(
-    "/register", status_code=201, response_model=UserOut, responses=problem_responses(400, 403)
+    "/register",
+    status_code=201,
+    response_model=UserOut,
+    responses=problem_responses(400, 403, 429),
 )
 async def register(
     body: RegisterIn,
+    request: Request,
     services: ServicesDep,
-    tasks: BackgroundTasks,
     accept_language: AcceptLanguage = None,
 ) -> User:
     """Make an account with a personal tenant; a link to verify the address is mailed."""
-    if not services.settings.auth.registration:
+    auth = services.settings.auth
+    if not auth.registration:
         raise Forbidden("Registration is closed; ask an admin for an account.")
+    async with services.database.transaction() as session:
+        await require_attempt(
+            session,
+            f"register|{client_address(request)}",
+            limit=auth.registrations,
+            window=timedelta(hours=1),
+            refusal="Too many accounts were made from this address within an hour.",
+        )
     stored = await hash_password(body.password)
     async with services.database.transaction() as session:
         made = await users.create_user(
@@ -61,10 +73,11 @@ async def register(
             residency=services.settings.privacy.residency,
             language=preferred_language(accept_language),
         )
-        await enter_scope(session, Scope(made.user_id))
-        user = await users.get_user(session, made.user_id)
-    mail_later(tasks, services, body.email, "verify")
-    return user
+        await queue_link(session, services.jobs, body.email, "verify")
+        me = Scope(made.user_id, made.tenant_id)
+        await enter_scope(session, me)
+        await audit.record(session, me, "user.registered")
+        return await users.get_user(session, made.user_id)
 
 
 @router.post("/login", response_model=TokenOut, responses=problem_responses(400, 403, 429))
@@ -104,6 +117,7 @@ async def login(
         started = await sessions.start_session(
             session,
             user_id,
+            method="password",
             lifetime=timedelta(days=auth.refresh_days),
             user_agent=request.headers.get("user-agent", ""),
         )
@@ -126,6 +140,7 @@ async def logout(caller: Caller, session: Session) -> None:
     """End this session: its tokens stop working at once, on every replica."""
     if caller.session_id is not None:
         await sessions.end_session(session, caller.session_id)
+        await audit.record(session, caller, "user.signed_out")
 
 
 @router.get("/me", response_model=UserOut, responses=problem_responses(401, 403))
@@ -135,17 +150,17 @@ async def me(caller: Caller, session: Session) -> User:
 
 
 @router.post("/forgot-password", status_code=202)
-async def forgot_password(body: EmailIn, services: ServicesDep, tasks: BackgroundTasks) -> None:
+async def forgot_password(body: EmailIn, services: ServicesDep) -> None:
     """Mail a link that sets a new password, if there is such an account."""
-    mail_later(tasks, services, body.email, "reset")
+    async with services.database.transaction() as session:
+        await queue_link(session, services.jobs, body.email, "reset")
 
 
 @router.post("/request-verify-token", status_code=202)
-async def request_verify_token(
-    body: EmailIn, services: ServicesDep, tasks: BackgroundTasks
-) -> None:
+async def request_verify_token(body: EmailIn, services: ServicesDep) -> None:
     """Mail a link that verifies the address, if there is such an account."""
-    mail_later(tasks, services, body.email, "verify")
+    async with services.database.transaction() as session:
+        await queue_link(session, services.jobs, body.email, "verify")
 
 
 @router.post("/reset-password", responses=problem_responses(400))
@@ -179,18 +194,6 @@ async def verify(body: TokenIn, services: ServicesDep) -> User:
             raise BadRequest("VERIFY_USER_ALREADY_VERIFIED", hint="There is nothing left to do.")
         await enter_scope(session, Scope(taken.user_id))
         return await users.get_user(session, taken.user_id)
-
-
-def mail_later(tasks: BackgroundTasks, services: Services, email: str, purpose: Purpose) -> None:
-    """Mail a link after the answer is out, so that it tells nothing about the account."""
-    lifetime = timedelta(minutes=services.settings.auth.mail_token_minutes)
-    tasks.add_task(
-        mail_link, services.database, mail_room(services), email, purpose, lifetime=lifetime
-    )
-
-
-def mail_room(services: Services) -> MailRoom:
-    return MailRoom(services.mailer, services.settings.public_url, services.settings.title)
 
 
 def _tokens(response: Response, services: Services, rotated: sessions.Rotated) -> TokenOut:

@@ -131,7 +131,9 @@ async def _who(name: str, provider: RedirectProvider, request: Request, services
 async def _start(user_id: UUID, request: Request, services: Services) -> str:
     async with services.database.transaction(Scope(user_id)) as session:
         agent = request.headers.get("user-agent", "")
-        started = await start_session(session, user_id, lifetime=CODE_LIFETIME, user_agent=agent)
+        started = await start_session(
+            session, user_id, method="oidc", lifetime=CODE_LIFETIME, user_agent=agent
+        )
     return started.refresh_token
 
 

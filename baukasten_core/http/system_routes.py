@@ -25,11 +25,11 @@ class Welcome(BaseModel):
 
 
 class HealthRow(BaseModel):
-    """One plugin, provider or application."""
+    """One plugin, provider or application; `absent`: not there, and nobody said it should be."""
 
     kind: Literal["plugin", "provider", "application"]
     name: str
-    status: Literal["ready", "degraded", "quarantined"]
+    status: Literal["ready", "absent", "degraded", "quarantined"]
     reason: str | None = None
 
 

@@ -7,18 +7,17 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks, Depends
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.accounts import invitations, tenants
 from baukasten_core.accounts.authenticate import open_user
-from baukasten_core.accounts.mails import mail_invitation
+from baukasten_core.accounts.mails import queue_invitation
 from baukasten_core.accounts.models import Invitation
 from baukasten_core.contracts.auth import Principal, Role
 from baukasten_core.errors import Forbidden, NotFound
 from baukasten_core.http.account_models import Email, Name, Region, TokenIn
-from baukasten_core.http.auth_routes import mail_room
 from baukasten_core.http.dependencies import Caller, ServicesDep, Session
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.privacy import audit
@@ -184,22 +183,19 @@ async def invite(
     here: Here,
     session: Session,
     services: ServicesDep,
-    tasks: BackgroundTasks,
 ) -> Invitation:
     """Invite somebody by mail; they accept with the link in it."""
     made = await invitations.create_invitation(session, here, body.email, body.role)
-    tenant = await tenants.get_tenant(session, here.user_id, tenant_id)
-    tasks.add_task(
-        mail_invitation,
-        services.database,
-        mail_room(services),
-        to=body.email,
-        token=made.token,
-        inviter=here.email,
-        tenant=tenant.name,
-        language=here.language,
+    await queue_invitation(session, services.jobs, here, made.id)
+    await audit.record(
+        session,
+        here,
+        "member.invited",
+        object_type="invitation",
+        object_id=made.id,
+        details={"role": body.role},
     )
-    return made.invitation
+    return made
 
 
 @router.delete(

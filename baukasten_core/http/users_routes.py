@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks, Response
+from fastapi import APIRouter, Response
 
 from baukasten_core.accounts import admin, sessions, users
 from baukasten_core.accounts.mail_tokens import delete_mail_tokens
+from baukasten_core.accounts.mails import queue_link
 from baukasten_core.accounts.models import User
 from baukasten_core.accounts.passwords import hash_password
 from baukasten_core.errors import BadRequest
 from baukasten_core.http.account_models import ProfileChange, ProfileOut, UserChange, UserOut
-from baukasten_core.http.auth_routes import mail_later
 from baukasten_core.http.dependencies import Admin, Caller, CurrentKit, Session
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.privacy_routes import ERASED, erase_user
@@ -31,7 +31,7 @@ async def get_profile(caller: Caller, session: Session) -> User:
 
 
 @router.patch("/me", response_model=ProfileOut, responses=problem_responses(400))
-async def change_profile(body: ProfileChange, kit: CurrentKit, tasks: BackgroundTasks) -> User:
+async def change_profile(body: ProfileChange, kit: CurrentKit) -> User:
     """Change address, password or language. A new password ends all other sessions; a new
     address is verified by mail."""
     stored = await hash_password(body.password) if body.password is not None else None
@@ -46,9 +46,9 @@ async def change_profile(body: ProfileChange, kit: CurrentKit, tasks: Background
         fields = sorted(body.model_dump(exclude_none=True))
         await audit.record(session, me, "profile.changed", details={"fields": fields})
         user = await users.get_user(session, me.user_id)
-    if changed:
-        mail_later(tasks, kit.services, user.email, "verify")
-    return user
+        if changed:
+            await queue_link(session, kit.services.jobs, user.email, "verify")
+        return user
 
 
 @router.get(ONE, response_model=UserOut, responses=problem_responses(404))

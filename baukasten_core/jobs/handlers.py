@@ -61,11 +61,19 @@ def encode(scope: Scope, ids: Mapping[str, Id]) -> dict[str, Any]:
         if not isinstance(value, UUID | int):
             raise TypeError(f"jobs carry ids only; `{name}` is {type(value).__name__}")
     values = {name: str(v) if isinstance(v, UUID) else v for name, v in ids.items()}
-    return {"tenant_id": str(scope.tenant_id), "user_id": str(scope.user_id), "ids": values}
+    return {"tenant_id": _text(scope.tenant_id), "user_id": _text(scope.user_id), "ids": values}
 
 
 def decode(arguments: Mapping[str, Any]) -> tuple[Scope, dict[str, Id]]:
     """The way back of `encode`."""
-    scope = Scope(UUID(arguments["user_id"]), UUID(arguments["tenant_id"]))
+    scope = Scope(_uuid(arguments["user_id"]), _uuid(arguments["tenant_id"]))
     values = {n: UUID(v) if isinstance(v, str) else v for n, v in arguments["ids"].items()}
     return scope, values
+
+
+def _text(value: UUID | None) -> str | None:
+    return str(value) if value else None
+
+
+def _uuid(value: str | None) -> UUID | None:
+    return UUID(value) if value else None

@@ -128,6 +128,12 @@ class Worker:
             self._worker.stop()  # type: ignore[no-untyped-call]
         await self._stopped.wait()
 
+    async def drain(self) -> None:
+        """Run what is due now, to its end, and return: for tests and scripts."""
+        app = self._app()
+        async with app.open_async():
+            await self._library_worker(app, wait=False).run()  # type: ignore[no-untyped-call]
+
     async def health(self) -> str | None:
         """None when jobs are being run, else why not."""
         if self._trouble is None and self._silent_for() > self._patience:
@@ -160,16 +166,7 @@ class Worker:
         app = self._app()
         async with app.open_async():
             self._running.clear()
-            worker = self._worker = ProcrastinateWorker(
-                app=app,
-                concurrency=self._concurrency,
-                install_signal_handlers=False,
-                delete_jobs="successful",
-                update_heartbeat_interval=self._stalled_seconds / 3,
-                stalled_worker_timeout=self._stalled_seconds,
-                shutdown_graceful_timeout=self._stop_seconds,
-                fetch_job_polling_interval=POLL_SECONDS,
-            )
+            worker = self._worker = self._library_worker(app, wait=True)
             sweeper = asyncio.create_task(self._sweep_for_ever(app))
             self._trouble = None
             try:
@@ -181,6 +178,19 @@ class Worker:
                 sweeper.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await sweeper
+
+    def _library_worker(self, app: procrastinate.App, *, wait: bool) -> ProcrastinateWorker:
+        return ProcrastinateWorker(
+            app=app,
+            concurrency=self._concurrency,
+            wait=wait,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            update_heartbeat_interval=self._stalled_seconds / 3,
+            stalled_worker_timeout=self._stalled_seconds,
+            shutdown_graceful_timeout=self._stop_seconds,
+            fetch_job_polling_interval=POLL_SECONDS,
+        )
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -7,8 +7,9 @@ async def test_something(client, user):
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from baukasten_core.app import create_app
+from baukasten_core.background import build_worker
 from baukasten_core.contracts.auth import Principal
+from baukasten_core.contracts.mail import Mail
 from baukasten_core.plugins import PluginHost
 from baukasten_core.services import Services
 from baukasten_core.settings import Settings, load_settings
+from baukasten_core.testing.fakes import MemoryMailer
 from baukasten_core.testing.fixtures_db import DatabaseUrls, create_user
 
 
@@ -50,6 +54,7 @@ def test_settings(home: Path, urls: DatabaseUrls, **sections: Any) -> Settings:
     values: dict[str, Any] = {
         "home": home,
         "database": {"app_url": urls.app, "pool_size": 5},
+        "auth": {"registrations": 100_000},
         **sections,
     }
     return load_settings(values)
@@ -99,6 +104,47 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         await running
+
+
+@pytest.fixture
+def run_jobs(app: FastAPI) -> Callable[[], Awaitable[None]]:
+    """Runs the queued jobs that are due, to their end: `await run_jobs()`."""
+
+    async def run() -> None:
+        await build_worker(app.state.services).drain()
+
+    return run
+
+
+class Outbox:
+    """The mails of the application under test; asking for them runs the jobs that send them."""
+
+    def __init__(self, mailer: MemoryMailer, run_jobs: Callable[[], Awaitable[None]]) -> None:
+        self.mailer = mailer
+        self._run_jobs = run_jobs
+
+    async def sent(self) -> list[Mail]:
+        """All of them, oldest first."""
+        await self._run_jobs()
+        return self.mailer.sent
+
+    async def last(self, to: str) -> Mail:
+        """The last mail to an address."""
+        await self._run_jobs()
+        return self.mailer.last(to)
+
+    async def token(self, to: str) -> str:
+        """The token in the link of the last mail to an address."""
+        await self._run_jobs()
+        return self.mailer.token(to)
+
+
+@pytest.fixture
+def outbox(app: FastAPI, run_jobs: Callable[[], Awaitable[None]]) -> Outbox:
+    """Mails are kept here from now on."""
+    mailer = MemoryMailer()
+    app.state.services = dataclasses.replace(app.state.services, mailer=mailer)
+    return Outbox(mailer, run_jobs)
 
 
 @pytest.fixture

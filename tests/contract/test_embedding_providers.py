@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from baukasten_core.contracts.embedding import EmbeddingProvider
 from baukasten_core.errors import (
     InvalidOutput,
     ModelNotFound,
+    ProviderError,
     ProviderNotConfigured,
     ProviderUnavailable,
 )
@@ -93,6 +94,62 @@ async def server() -> AsyncIterator[str]:
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     running.should_exit = True
     await task
+
+
+@pytest.fixture
+async def elsewhere() -> AsyncIterator[tuple[str, list[bytes]]]:
+    """An address to which nothing may be sent, and what it was sent all the same."""
+    received: list[bytes] = []
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read(100))
+        writer.close()
+
+    server = await asyncio.start_server(keep, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", received
+
+
+@pytest.fixture(params=["ollama", "openai_compatible"])
+def remote(request: pytest.FixtureRequest) -> Callable[[str], EmbeddingProvider]:
+    """Builds a provider that asks the server at an address."""
+    if request.param == "openai_compatible":
+        return lambda url: TestOpenAICompatible.build(f"{url}/v1", "right")
+    return lambda url: ollama.build(ollama.OllamaEmbeddingConfig(base_url=url, model="words"))
+
+
+async def test_a_redirect_to_elsewhere_carries_no_text(
+    remote: Callable[[str], EmbeddingProvider], elsewhere: tuple[str, list[bytes]]
+) -> None:
+    url, received = elsewhere
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 307 Moved\r\nLocation: {url}/there\r\nContent-Length: 0\r\n\r\n"
+        writer.write(head.encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(redirect, "127.0.0.1", 0) as server:
+        origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(ProviderError):
+            await remote(origin).embed(["a private text"])
+    assert received == []
+
+
+async def test_a_proxy_of_the_environment_is_not_used(
+    remote: Callable[[str], EmbeddingProvider],
+    server: str,
+    elsewhere: tuple[str, list[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url, received = elsewhere
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, url)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert (await remote(server).embed(["a private text"])).shape == (1, 256)
+    assert received == []
 
 
 @pytest.fixture(scope="module")

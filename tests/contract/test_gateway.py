@@ -36,7 +36,7 @@ from baukasten_core.errors import (
     StreamInterrupted,
 )
 from baukasten_core.gateway import Gateway, build_instances
-from baukasten_core.gateway.checks import chain_check
+from baukasten_core.gateway.checks import instance_check
 from baukasten_core.gateway.meter import UsageRecord
 from baukasten_core.gateway.residency import Refusal
 from baukasten_core.plugins import PluginHost
@@ -178,6 +178,15 @@ async def test_a_provider_without_key_says_so_and_sends_nothing(
     assert error.status == 400
     assert error.detail.endswith("API key not configured")
     assert anthropic_emulator.connections == 0
+
+
+async def test_a_missing_key_is_told_before_that_residency_forbids_the_provider(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XAI_API_KEY", raising=False)
+    watched = build({"grok": {"provider": "grok"}})
+    error = await watched.refuses(ProviderNotConfigured, "grok", residency=LOCAL)
+    assert error.detail == "Grok API key not configured"
 
 
 async def test_a_named_provider_that_is_down_is_unavailable_with_retry_after(
@@ -458,16 +467,31 @@ async def test_models_are_listed_live_and_the_absent_with_the_reason(
     assert "does not answer" in third.unavailable[0].reason
 
 
-async def test_health_is_that_somebody_in_the_chain_can_be_asked(
+async def test_health_asks_each_instance_and_tells_what_is_expected_from_what_is_not(
     build: Build, box: dict[str, Any], ollama_emulator: OllamaEmulator
 ) -> None:
-    watched = build({"box": box, "extractive": {}}, "box")
-    check = chain_check(watched.gateway, ("box",), LOCAL)
-    both = chain_check(watched.gateway, ("box", "extractive"), LOCAL)
-    assert await check() is None
+    gateway = build({"box": box, "extractive": {}}, "box").gateway
+    expected = instance_check(gateway, "box", LOCAL, expected=True)
+    optional = instance_check(gateway, "box", LOCAL, expected=False)
+    assert await expected() is None
+    assert await optional() is None
     with ollama_emulator.down():
-        assert "does not answer" in (await check() or "")
-        assert await both() is None
+        assert "does not answer" in (await expected() or "")
+        with pytest.raises(ProviderNotConfigured, match="does not answer"):
+            await optional()
+        assert await instance_check(gateway, "extractive", LOCAL, expected=True)() is None
+
+
+async def test_health_contacts_no_instance_outside_the_residency(
+    build: Build, far: OpenAIEmulator
+) -> None:
+    gateway = build({"far": in_region(far)}, "far").gateway
+    with pytest.raises(ProviderNotConfigured, match="`us`"):
+        await instance_check(gateway, "far", LOCAL, expected=True)()
+    assert far.connections == 0
+    there = instance_check(gateway, "far", frozenset({"us"}), expected=True)
+    assert (await there(), await there()) == (None, None)
+    assert far.connections == 1, "a vendor that answered is not asked all day"
 
 
 def test_wrong_options_name_the_setting() -> None:

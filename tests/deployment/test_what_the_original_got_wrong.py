@@ -237,9 +237,10 @@ def finished(person: Person, base: str) -> dict:
 
 
 def test_an_optional_service_that_is_down_degrades_and_health_says_so(
-    platform: Platform, ada: Person, anybody: httpx.Client
+    platform: Platform, ada: Person, anybody: httpx.Client, ollama: OllamaEmulator
 ) -> None:
-    """The gateway does not answer any more; everything that needs no language model goes on."""
+    """A model's server is gone, then the gateway does not answer any more; everything that needs
+    no language model goes on."""
 
     def until(wanted: str) -> dict:
         deadline = time.monotonic() + 60  # the last answer is kept for some seconds
@@ -249,6 +250,10 @@ def test_an_optional_service_that_is_down_degrades_and_health_says_so(
         assert answer.status_code == 200
         return dict(answer.json())
 
+    until("healthy")
+    with ollama.down():
+        rows = [row for row in until("degraded")["components"] if row["status"] == "degraded"]
+        assert [(row["kind"], row["name"]) for row in rows] == [("provider", "ollama")]
     until("healthy")
     title = "ray::ServeReplica:gateway:"
     (gateway,) = [p for p in platform.family() if processes.describe(p).name.startswith(title)]

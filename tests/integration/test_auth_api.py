@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,21 +27,13 @@ from baukasten_core.contracts.auth import (
 )
 from baukasten_core.db.session import enter_scope
 from baukasten_core.services import Services
-from baukasten_core.testing.fakes import MemoryMailer
-from baukasten_core.testing.fixtures_app import SignedIn
+from baukasten_core.testing.fixtures_app import Outbox, SignedIn
 from baukasten_core.testing.fixtures_db import DatabaseUrls
 
 PASSWORD = "a password of a test"
 USER_FIELDS = {
     *("id", "email", "is_active", "is_superuser", "is_verified", "is_admin", "created_at")
 }
-
-
-@pytest.fixture(scope="module")
-def outbox(app: FastAPI) -> MemoryMailer:
-    mailer = MemoryMailer()
-    app.state.services = dataclasses.replace(app.state.services, mailer=mailer)
-    return mailer
 
 
 class Person:
@@ -86,25 +79,27 @@ async def stored_password() -> str:
 
 @pytest.fixture
 async def person(
-    client: httpx.AsyncClient, outbox: MemoryMailer, services: Services, stored_password: str
+    client: httpx.AsyncClient, outbox: Outbox, services: Services, stored_password: str
 ) -> Person:
     """Somebody with an account, who has signed in."""
     someone = Person(client)
     async with services.database.transaction() as session:
         made = await create_user(session, someone.email, stored_password, residency=["local"])
         await enter_scope(session, Scope(made.user_id))
-        started = await start_session(session, made.user_id, lifetime=timedelta(days=30))
+        started = await start_session(
+            session, made.user_id, method="password", lifetime=timedelta(days=30)
+        )
     access = services.tokens.issue(started.session_id, made.user_id)
     someone.tokens = {"access_token": access, "refresh_token": started.refresh_token}
     return someone
 
 
-async def verify_link(person: Person, outbox: MemoryMailer) -> str:
+async def verify_link(person: Person, outbox: Outbox) -> str:
     """The token of a link that verifies the person's address."""
     body = {"email": person.email}
     response = await person.client.post("/auth/request-verify-token", json=body)
     assert response.status_code == 202
-    return outbox.token(person.email)
+    return await outbox.token(person.email)
 
 
 def is_problem(response: httpx.Response, status: int, detail: str) -> None:
@@ -117,7 +112,7 @@ def is_problem(response: httpx.Response, status: int, detail: str) -> None:
 
 
 async def test_registering_answers_the_user_with_exactly_its_fields(
-    client: httpx.AsyncClient, outbox: MemoryMailer
+    client: httpx.AsyncClient, outbox: Outbox
 ) -> None:
     someone = Person(client)
     response = await someone.register()
@@ -131,7 +126,7 @@ async def test_registering_answers_the_user_with_exactly_its_fields(
 
 
 async def test_nobody_makes_themselves_an_admin_at_sign_up(
-    client: httpx.AsyncClient, outbox: MemoryMailer
+    client: httpx.AsyncClient, outbox: Outbox
 ) -> None:
     flags = {"is_superuser": True, "is_admin": True, "is_verified": True, "is_active": False}
     body = (await Person(client).register(**flags)).json()
@@ -176,12 +171,52 @@ async def test_lone_surrogates_are_422(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_password_of_1024_bytes_counts_to_its_last_byte(
-    client: httpx.AsyncClient, outbox: MemoryMailer
+    client: httpx.AsyncClient, outbox: Outbox
 ) -> None:
     someone, long = Person(client), "x" * 1024
     assert (await someone.register(password=long)).status_code == 201
     is_problem(await someone.login(long[:-1] + "y"), 400, "LOGIN_BAD_CREDENTIALS")
     assert (await someone.login(long)).status_code == 200
+
+
+async def test_an_address_makes_so_many_accounts_and_no_more(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    services = app.state.services
+    few = services.settings.auth.model_copy(update={"registrations": 2})
+    settings = services.settings.model_copy(update={"auth": few})
+    app.state.services = dataclasses.replace(services, settings=settings)
+    elsewhere = httpx.ASGITransport(app, client=("203.0.113.7", 1))
+    try:
+        async with httpx.AsyncClient(transport=elsewhere, base_url="http://test") as crowd:
+            answers = [await Person(crowd).register() for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [201, 201, 429]
+        assert int(answers[2].headers["retry-after"]) > 0
+    finally:
+        app.state.services = services
+
+
+async def test_signing_in_and_out_is_in_the_audit_log_without_the_address(
+    client: httpx.AsyncClient, outbox: Outbox, database_urls: DatabaseUrls
+) -> None:
+    person = Person(client)
+    assert (await person.register()).status_code == 201
+    assert (await person.login("not the password")).status_code == 400
+    assert (await person.login()).status_code == 200
+    assert (await person.post("/auth/logout", {})).status_code == 204
+    with psycopg.connect(database_urls.owner) as connection:
+        rows = connection.execute(
+            "SELECT action, outcome, details::text FROM core.audit a WHERE action LIKE 'sign_in%%'"
+            " OR user_id = (SELECT id FROM core.users WHERE email = %s) ORDER BY created_at",
+            [person.email],
+        ).fetchall()
+    assert [(action, outcome) for action, outcome, _ in rows[-4:]] == [
+        ("user.registered", "done"),
+        ("sign_in.failed", "refused"),
+        ("user.signed_in", "done"),
+        ("user.signed_out", "done"),
+    ]
+    assert person.email not in str(rows)
 
 
 async def test_registration_can_be_closed(app: FastAPI, client: httpx.AsyncClient) -> None:
@@ -220,7 +255,7 @@ async def test_a_wrong_sign_in_never_says_what_was_wrong(person: Person, usernam
 
 
 async def test_too_many_wrong_sign_ins_are_429_with_retry_after(
-    client: httpx.AsyncClient, outbox: MemoryMailer
+    client: httpx.AsyncClient, outbox: Outbox
 ) -> None:
     owner = Person(client)
     await owner.register()
@@ -232,7 +267,7 @@ async def test_too_many_wrong_sign_ins_are_429_with_retry_after(
     assert 0 < int(response.headers["retry-after"]) <= 15 * 60
     # The way that is always open: a reset by mail.
     await client.post("/auth/forgot-password", json={"email": owner.email})
-    reset = {"token": outbox.token(owner.email), "password": "another password"}
+    reset = {"token": await outbox.token(owner.email), "password": "another password"}
     headers = {"X-Forwarded-For": owner.address}
     response = await client.post("/auth/reset-password", json=reset, headers=headers)
     assert response.status_code == 200
@@ -306,11 +341,11 @@ async def test_a_forged_token_is_401(client: httpx.AsyncClient, token: str) -> N
 
 
 async def test_a_forgotten_password_is_reset_by_a_link_that_works_once(
-    person: Person, outbox: MemoryMailer
+    person: Person, outbox: Outbox
 ) -> None:
     response = await person.client.post("/auth/forgot-password", json={"email": person.email})
     assert response.status_code == 202
-    body = {"token": outbox.token(person.email), "password": "a new password"}
+    body = {"token": await outbox.token(person.email), "password": "a new password"}
     assert (await person.client.post("/auth/reset-password", json=body)).status_code == 200
     assert (await person.get("/auth/me")).status_code == 401
     is_problem(await person.login(), 400, "LOGIN_BAD_CREDENTIALS")
@@ -320,10 +355,10 @@ async def test_a_forgotten_password_is_reset_by_a_link_that_works_once(
 
 
 async def test_a_reset_that_sets_no_good_password_keeps_the_link(
-    person: Person, outbox: MemoryMailer
+    person: Person, outbox: Outbox
 ) -> None:
     await person.client.post("/auth/forgot-password", json={"email": person.email})
-    body = {"token": outbox.token(person.email), "password": "short"}
+    body = {"token": await outbox.token(person.email), "password": "short"}
     assert (await person.client.post("/auth/reset-password", json=body)).status_code == 422
     body["password"] = "long enough now"
     assert (await person.client.post("/auth/reset-password", json=body)).status_code == 200
@@ -331,28 +366,47 @@ async def test_a_reset_that_sets_no_good_password_keeps_the_link(
 
 @pytest.mark.parametrize("path", ["/auth/forgot-password", "/auth/request-verify-token"])
 async def test_an_unknown_address_is_202_too_and_gets_no_mail(
-    client: httpx.AsyncClient, outbox: MemoryMailer, path: str
+    client: httpx.AsyncClient, outbox: Outbox, path: str
 ) -> None:
-    before = len(outbox.sent)
+    before = len(await outbox.sent())
     response = await client.post(path, json={"email": f"{uuid4().hex}@example.test"})
     assert response.status_code == 202
-    assert len(outbox.sent) == before
+    assert len(await outbox.sent()) == before
 
 
-async def test_a_mail_server_that_is_down_does_not_show(
-    person: Person, outbox: MemoryMailer
+async def test_a_mail_server_that_is_down_does_not_show_and_loses_no_mail(
+    person: Person, outbox: Outbox
 ) -> None:
-    outbox.fail = True
-    try:
-        body = {"email": person.email}
-        response = await person.client.post("/auth/forgot-password", json=body)
-    finally:
-        outbox.fail = False
+    outbox.mailer.fail = True
+    response = await person.client.post("/auth/forgot-password", json={"email": person.email})
     assert response.status_code == 202
+    assert not await outbox.sent()
+    outbox.mailer.fail = False
+    async with asyncio.timeout(20):
+        while not await outbox.sent():  # noqa: ASYNC110 (its turn comes after a second)
+            await asyncio.sleep(0.2)
+    body = {"token": await outbox.token(person.email), "password": "a new password"}
+    assert (await person.client.post("/auth/reset-password", json=body)).status_code == 200
+
+
+async def test_a_mail_waits_in_the_queue_as_ids_alone(
+    person: Person, outbox: Outbox, database_urls: DatabaseUrls
+) -> None:
+    unknown = f"{uuid4().hex}@example.test"
+    for email in (person.email, unknown):
+        await person.client.post("/auth/forgot-password", json={"email": email})
+    with psycopg.connect(database_urls.owner) as connection:
+        rows = connection.execute(
+            "SELECT args::text FROM jobs.procrastinate_jobs WHERE task_name = 'core.mail_reset'"
+            " AND status = 'todo'"
+        ).fetchall()
+    assert len(rows) == 2, "an unknown address must cost the same work"
+    assert "@" not in str(rows)
+    assert [mail.to for mail in await outbox.sent()] == [person.email]
 
 
 async def test_an_address_is_verified_by_a_link_that_works_once(
-    person: Person, outbox: MemoryMailer
+    person: Person, outbox: Outbox
 ) -> None:
     second = await verify_link(person, outbox)
     third = await verify_link(person, outbox)
@@ -366,38 +420,38 @@ async def test_an_address_is_verified_by_a_link_that_works_once(
     is_problem(other, 400, "VERIFY_USER_ALREADY_VERIFIED")
 
 
-async def test_a_verified_address_gets_no_more_links(person: Person, outbox: MemoryMailer) -> None:
+async def test_a_verified_address_gets_no_more_links(person: Person, outbox: Outbox) -> None:
     token = await verify_link(person, outbox)
     assert (await person.client.post("/auth/verify", json={"token": token})).status_code == 200
-    before = len(outbox.sent)
+    before = len(await outbox.sent())
     await person.client.post("/auth/request-verify-token", json={"email": person.email})
-    assert len(outbox.sent) == before
+    assert len(await outbox.sent()) == before
 
 
-async def test_nobody_is_flooded_with_mail(person: Person, outbox: MemoryMailer) -> None:
-    before = len(outbox.sent)
+async def test_nobody_is_flooded_with_mail(person: Person, outbox: Outbox) -> None:
+    before = len(await outbox.sent())
     for _ in range(8):
         await person.client.post("/auth/forgot-password", json={"email": person.email})
-    assert len(outbox.sent) - before == 5
+    assert len(await outbox.sent()) - before == 5
 
 
 @pytest.mark.parametrize(
     ("language", "word"), [("de", "bestätigen"), ("es", "confirme"), ("en", "confirm")]
 )
 async def test_mails_speak_the_language_of_the_sign_up(
-    client: httpx.AsyncClient, outbox: MemoryMailer, language: str, word: str
+    client: httpx.AsyncClient, outbox: Outbox, language: str, word: str
 ) -> None:
     someone = Person(client)
     await someone.register(headers={"Accept-Language": f"{language};q=0.9, fr"})
-    assert word in outbox.last(someone.email).text.lower()
+    assert word in (await outbox.last(someone.email)).text.lower()
 
 
 async def test_a_reset_of_a_never_verified_account_ends_keys_that_others_may_hold(
-    person: Person, outbox: MemoryMailer
+    person: Person, outbox: Outbox
 ) -> None:
     key = (await person.post("/auth/api-keys", {"name": "k"})).json()["key"]
     await person.client.post("/auth/forgot-password", json={"email": person.email})
-    body = {"token": outbox.token(person.email), "password": "the owner's password"}
+    body = {"token": await outbox.token(person.email), "password": "the owner's password"}
     await person.client.post("/auth/reset-password", json=body)
     headers = {"Authorization": f"Bearer {key}"}
     assert (await person.client.get("/auth/me", headers=headers)).status_code == 401
@@ -586,9 +640,7 @@ async def test_a_key_belongs_to_the_tenant_it_was_made_in(person: Person) -> Non
 # --- users --------------------------------------------------------------------------------
 
 
-async def test_my_profile_changes_and_my_role_does_not(
-    person: Person, outbox: MemoryMailer
-) -> None:
+async def test_my_profile_changes_and_my_role_does_not(person: Person, outbox: Outbox) -> None:
     me = (await person.get("/users/me")).json()
     assert me.keys() == USER_FIELDS | {"language"}
     token = await verify_link(person, outbox)
@@ -600,7 +652,7 @@ async def test_my_profile_changes_and_my_role_does_not(
     body = response.json()
     assert (body["email"], body["language"]) == (new, "de")
     assert (body["is_admin"], body["is_superuser"], body["is_verified"]) == (False, False, False)
-    assert "bestätigen" in outbox.last(new).text
+    assert "bestätigen" in (await outbox.last(new)).text
 
 
 async def test_an_address_that_is_taken_is_refused(person: Person, user: SignedIn) -> None:
@@ -622,9 +674,9 @@ async def test_a_new_password_ends_all_other_sessions(person: Person) -> None:
     assert (await person.login("quite another password")).status_code == 200
 
 
-async def test_a_new_address_makes_old_links_void(person: Person, outbox: MemoryMailer) -> None:
+async def test_a_new_address_makes_old_links_void(person: Person, outbox: Outbox) -> None:
     await person.client.post("/auth/forgot-password", json={"email": person.email})
-    old = outbox.token(person.email)
+    old = await outbox.token(person.email)
     change = {"email": f"{uuid4().hex}@example.test"}
     await person.client.patch("/users/me", json=change, headers=person.headers)
     body = {"token": old, "password": "stolen by the old mailbox"}

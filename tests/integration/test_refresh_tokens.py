@@ -33,7 +33,9 @@ class Driver:
     def start(self) -> tuple[UUID, str]:
         async def do() -> tuple[UUID, str]:
             async with self.database.transaction(self.user.scope) as session:
-                made = await start_session(session, self.user.user_id, lifetime=DAY)
+                made = await start_session(
+                    session, self.user.user_id, method="password", lifetime=DAY
+                )
             return made.session_id, made.refresh_token
 
         return self.loop.run_until_complete(do())
@@ -139,7 +141,7 @@ async def test_a_refresh_token_used_at_the_same_time_twice_is_good_at_most_once(
     database: Database, tenant: Principal
 ) -> None:
     async with database.transaction(tenant.scope) as session:
-        made = await start_session(session, tenant.user_id, lifetime=DAY)
+        made = await start_session(session, tenant.user_id, method="password", lifetime=DAY)
 
     async def use() -> bool:
         async with database.transaction() as session:

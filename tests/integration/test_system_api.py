@@ -7,6 +7,8 @@ import re
 import httpx
 import pytest
 
+from baukasten_core.services import Services
+
 
 async def test_a_program_gets_json_and_a_browser_a_page(client: httpx.AsyncClient) -> None:
     assert set((await client.get("/")).json()) == {"message", "version", "docs"}
@@ -16,9 +18,30 @@ async def test_a_program_gets_json_and_a_browser_a_page(client: httpx.AsyncClien
 
 async def test_health_names_every_plugin_and_the_database(client: httpx.AsyncClient) -> None:
     body = (await client.get("/health")).json()
-    assert body["status"] in {"healthy", "degraded"}
     assert body["database"] == "up"
     assert any(row["kind"] == "plugin" for row in body["components"])
+
+
+async def test_health_has_a_row_for_each_provider_and_misses_none_that_nobody_expects(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    """On a fresh machine, without Ollama and without a key."""
+    await services.embedder.embed(["loads the model"])
+    services.health.result = None  # ask anew
+    body = (await client.get("/health")).json()
+    rows = {row["name"]: row for row in body["components"] if row["kind"] == "provider"}
+    found = {name: row["status"] for name, row in rows.items()}
+    assert found == {
+        "ollama": "absent",
+        "anthropic": "absent",
+        "grok": "absent",
+        "extractive": "ready",
+        "openvino": "ready",
+        "fsspec": "ready",
+    }
+    assert all(row["reason"] for row in rows.values() if row["status"] == "absent")
+    bad = [row for row in body["components"] if row["status"] == "degraded"]
+    assert bad == [], "what nobody expects must not degrade the platform"
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])

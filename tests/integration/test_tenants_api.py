@@ -9,19 +9,10 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from fastapi import FastAPI
 
 from baukasten_core.services import Services
-from baukasten_core.testing.fakes import MemoryMailer
-from baukasten_core.testing.fixtures_app import SignedIn, sign_in
+from baukasten_core.testing.fixtures_app import Outbox, SignedIn, sign_in
 from baukasten_core.testing.fixtures_db import DatabaseUrls
-
-
-@pytest.fixture(scope="module")
-def outbox(app: FastAPI) -> MemoryMailer:
-    mailer = MemoryMailer()
-    app.state.services = dataclasses.replace(app.state.services, mailer=mailer)
-    return mailer
 
 
 def is_problem(response: httpx.Response, status: int, detail: str) -> None:
@@ -40,7 +31,7 @@ async def make_tenant(client: httpx.AsyncClient, owner: SignedIn, **fields: Any)
 
 async def join(
     client: httpx.AsyncClient,
-    outbox: MemoryMailer,
+    outbox: Outbox,
     tenant_id: str,
     inviter: SignedIn,
     invited: SignedIn,
@@ -50,7 +41,7 @@ async def join(
     url = f"/tenants/{tenant_id}/invitations"
     response = await client.post(url, json=body, headers=inviter.headers)
     assert response.status_code == 201, response.text
-    token = {"token": outbox.token(invited.principal.email)}
+    token = {"token": await outbox.token(invited.principal.email)}
     response = await client.post("/tenants/invitations/accept", json=token, headers=invited.headers)
     assert response.status_code == 200, response.text
     assert response.json()["role"] == role
@@ -110,7 +101,7 @@ async def test_a_stranger_finds_no_tenant(
 
 
 async def test_owners_change_a_tenant_and_others_do_not(
-    client: httpx.AsyncClient, outbox: MemoryMailer, user: SignedIn, other_user: SignedIn
+    client: httpx.AsyncClient, outbox: Outbox, user: SignedIn, other_user: SignedIn
 ) -> None:
     tenant_id = await make_tenant(client, user)
     url, change = f"/tenants/{tenant_id}", {"name": "New name", "residency": ["eu"]}
@@ -138,16 +129,16 @@ async def test_a_tenant_that_cannot_be_is_422(
 
 
 async def test_an_invitation_by_mail_makes_a_member_once(
-    client: httpx.AsyncClient, outbox: MemoryMailer, user: SignedIn, other_user: SignedIn
+    client: httpx.AsyncClient, outbox: Outbox, user: SignedIn, other_user: SignedIn
 ) -> None:
     tenant_id = await make_tenant(client, user)
     await join(client, outbox, tenant_id, user, other_user)
-    mail = outbox.last(other_user.principal.email)
+    mail = await outbox.last(other_user.principal.email)
     assert "A team" in mail.subject
     assert user.principal.email in mail.text
     members = await roles(client, tenant_id, other_user)
     assert members == {user.principal.email: "owner", other_user.principal.email: "member"}
-    token = {"token": outbox.token(other_user.principal.email)}
+    token = {"token": await outbox.token(other_user.principal.email)}
     again = await client.post("/tenants/invitations/accept", json=token, headers=other_user.headers)
     is_problem(again, 400, "INVITATION_BAD_TOKEN")
     headers = {**other_user.headers, "X-Tenant": tenant_id}
@@ -156,7 +147,7 @@ async def test_an_invitation_by_mail_makes_a_member_once(
 
 async def test_an_invitation_is_for_the_address_it_was_sent_to(
     client: httpx.AsyncClient,
-    outbox: MemoryMailer,
+    outbox: Outbox,
     user: SignedIn,
     other_user: SignedIn,
     admin: SignedIn,
@@ -164,7 +155,7 @@ async def test_an_invitation_is_for_the_address_it_was_sent_to(
     tenant_id = await make_tenant(client, user)
     url, body = f"/tenants/{tenant_id}/invitations", {"email": other_user.principal.email}
     made = (await client.post(url, json=body, headers=user.headers)).json()
-    token = {"token": outbox.token(other_user.principal.email)}
+    token = {"token": await outbox.token(other_user.principal.email)}
     accept = "/tenants/invitations/accept"
     response = await client.post(accept, json=token, headers=admin.headers)
     assert response.status_code == 403
@@ -177,14 +168,14 @@ async def test_an_invitation_is_for_the_address_it_was_sent_to(
     assert [row["id"] for row in listed] == [second["id"]]
     back = await client.delete(f"{url}/{second['id']}", headers=user.headers)
     assert back.status_code == 204
-    token = {"token": outbox.token(other_user.principal.email)}
+    token = {"token": await outbox.token(other_user.principal.email)}
     response = await client.post(accept, json=token, headers=other_user.headers)
     assert response.status_code == 400
 
 
 async def test_who_may_invite_whom(
     client: httpx.AsyncClient,
-    outbox: MemoryMailer,
+    outbox: Outbox,
     user: SignedIn,
     other_user: SignedIn,
     admin: SignedIn,
@@ -210,7 +201,7 @@ async def test_who_may_invite_whom(
 
 async def test_roles_change_within_the_rules(
     client: httpx.AsyncClient,
-    outbox: MemoryMailer,
+    outbox: Outbox,
     user: SignedIn,
     other_user: SignedIn,
     admin: SignedIn,
@@ -243,7 +234,7 @@ def sign_in_nobody(user: SignedIn) -> SignedIn:
 
 async def test_members_leave_and_are_taken_out_and_lose_access_and_keys(
     client: httpx.AsyncClient,
-    outbox: MemoryMailer,
+    outbox: Outbox,
     user: SignedIn,
     other_user: SignedIn,
     admin: SignedIn,
@@ -393,7 +384,7 @@ async def test_a_demoted_admin_is_none_at_once(
 
 async def test_what_changes_rights_is_in_the_audit_log_without_anybodys_address(
     client: httpx.AsyncClient,
-    outbox: MemoryMailer,
+    outbox: Outbox,
     admin: SignedIn,
     user: SignedIn,
     other_user: SignedIn,
@@ -421,5 +412,6 @@ async def test_what_changes_rights_is_in_the_audit_log_without_anybodys_address(
         ("member.role_changed", str(user.id)),
         ("tenant.residency_changed", str(user.id)),
         ("member.joined", str(other_user.id)),
+        ("member.invited", str(user.id)),
     ]
     assert "@" not in response.text

@@ -13,13 +13,16 @@ from baukasten_core.errors import (
     ProviderTimeout,
     ProviderUnavailable,
 )
+from baukasten_core.providers.connection import client_options
 from baukasten_core.providers.embedding.remote import RemoteEmbedder, RemoteEmbeddingConfig
 
 
 class OllamaEmbeddingConfig(RemoteEmbeddingConfig):
     """An Ollama server."""
 
-    base_url: str = Field("http://127.0.0.1:11434", description="Where the server listens.")
+    base_url: str = Field(
+        "http://127.0.0.1:11434", pattern=r"^https?://", description="Where the server listens."
+    )
 
 
 def build(config: OllamaEmbeddingConfig) -> RemoteEmbedder:
@@ -29,10 +32,15 @@ def build(config: OllamaEmbeddingConfig) -> RemoteEmbedder:
 
 class _Ollama:
     def __init__(self, config: OllamaEmbeddingConfig) -> None:
+        import httpx
         import ollama
 
         self._config = config
-        self._client = ollama.AsyncClient(host=config.base_url, timeout=config.timeout)
+        self._client = ollama.AsyncClient(
+            host=config.base_url,
+            timeout=httpx.Timeout(config.timeout, connect=config.connect_timeout),
+            **client_options(config),
+        )
 
     async def ask(self, texts: list[str]) -> Sequence[Sequence[float]]:
         import httpx

@@ -14,6 +14,7 @@ from baukasten_core.errors import (
     ProviderTimeout,
     ProviderUnavailable,
 )
+from baukasten_core.providers.connection import client_options
 from baukasten_core.providers.embedding.remote import RemoteEmbedder, RemoteEmbeddingConfig
 
 
@@ -33,14 +34,17 @@ class _Server:
         self._config = config
 
     async def ask(self, texts: list[str]) -> Sequence[Sequence[float]]:
+        import httpx2
         import openai
 
-        key = self._config.api_key.get_secret_value() if self._config.api_key else "none"
+        config = self._config
+        key = config.api_key.get_secret_value() if config.api_key else "none"
         client = openai.AsyncOpenAI(
-            base_url=self._config.base_url,
+            base_url=config.base_url,
             api_key=key,
-            timeout=self._config.timeout,
+            timeout=httpx2.Timeout(config.timeout, connect=config.connect_timeout),
             max_retries=0,
+            http_client=httpx2.AsyncClient(**client_options(config)),
         )
         try:
             async with client:

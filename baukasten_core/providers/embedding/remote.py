@@ -8,17 +8,16 @@ import numpy as np
 from pydantic import Field
 
 from baukasten_core.contracts.embedding import EmbeddingSpace, Priority
-from baukasten_core.contracts.provider import ProviderConfig
 from baukasten_core.errors import InvalidOutput, ProviderUnavailable
+from baukasten_core.providers.connection import ConnectionConfig
 from baukasten_core.providers.embedding.worker import Vectors, clean, unit_rows
 
 Ask = Callable[[list[str]], Awaitable[Sequence[Sequence[float]]]]
 
 
-class RemoteEmbeddingConfig(ProviderConfig):
+class RemoteEmbeddingConfig(ConnectionConfig):
     """Base of a configuration with an address: where data goes is the operator's to say."""
 
-    base_url: str = Field(description="Where the server listens.")
     model: str = Field(description="The model's name on that server.")
     region: str | None = Field(
         None,

@@ -27,10 +27,10 @@ from baukasten_core.contracts.llm import (
 )
 from baukasten_core.contracts.streams import checked_stream
 from baukasten_core.errors import ProviderError
+from baukasten_core.providers.connection import client_options
 from baukasten_core.providers.llm.remote import (
     RemoteLLMConfig,
     arguments_of,
-    client_options,
     from_status,
     load,
     no_key,
@@ -87,7 +87,7 @@ class Anthropic:
         self.config = config
 
     async def models(self) -> Sequence[Model]:
-        self._check()
+        self.check()
         await load(*SDK)
         import anthropic
         import httpx2
@@ -104,6 +104,10 @@ class Anthropic:
 
     def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
         return checked_stream(self._events(request), seconds=request.timeout, name="Anthropic")
+
+    def check(self) -> None:
+        if self.config.api_key is None:
+            raise no_key("Anthropic", "ANTHROPIC_API_KEY")
 
     async def aclose(self) -> None:
         if "_client" in self.__dict__:
@@ -127,12 +131,8 @@ class Anthropic:
             ),
         )
 
-    def _check(self) -> None:
-        if self.config.api_key is None:
-            raise no_key("Anthropic", "ANTHROPIC_API_KEY")
-
     async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
-        self._check()
+        self.check()
         await load(*SDK)
         import anthropic
         import httpx2

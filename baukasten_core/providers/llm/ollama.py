@@ -24,10 +24,10 @@ from baukasten_core.contracts.llm import (
 )
 from baukasten_core.contracts.streams import checked_stream, prompt_tokens
 from baukasten_core.errors import ModelNotFound, ProviderError
+from baukasten_core.providers.connection import client_options
 from baukasten_core.providers.llm.remote import (
     RemoteLLMConfig,
     arguments_of,
-    client_options,
     from_status,
     function_tools,
     load,

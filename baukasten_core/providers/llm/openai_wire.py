@@ -24,9 +24,9 @@ from baukasten_core.contracts.llm import (
 )
 from baukasten_core.contracts.streams import checked_stream, estimate_tokens, prompt_tokens
 from baukasten_core.errors import ProviderError
+from baukasten_core.providers.connection import client_options
 from baukasten_core.providers.llm.remote import (
     RemoteLLMConfig,
-    client_options,
     from_status,
     function_tools,
     load,

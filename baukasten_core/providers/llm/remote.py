@@ -7,12 +7,10 @@ import importlib
 import json
 import logging
 import os
-import ssl
 import sys
-from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import SecretStr
 
 from baukasten_core.contracts.llm import GenerateRequest, RemoteConfig, ToolCall
 from baukasten_core.errors import (
@@ -23,25 +21,13 @@ from baukasten_core.errors import (
     ProviderTimeout,
     ProviderUnavailable,
 )
+from baukasten_core.providers.connection import ConnectionConfig
 
 MESSAGE_LENGTH = 400
 
 
-class RemoteLLMConfig(RemoteConfig):
+class RemoteLLMConfig(ConnectionConfig, RemoteConfig):
     """Base of the shipped providers' configurations."""
-
-    base_url: str = Field(
-        pattern=r"^https?://", description="Where the server listens, with http:// or https://."
-    )
-    proxy: str | None = Field(
-        None,
-        description="A proxy to reach it by. The environment's proxy variables are not read, so "
-        "that where data goes stands in the settings alone.",
-    )
-    ca_file: Path | None = Field(
-        None, description="Certificates to trust for https, where the server has its own authority."
-    )
-    connect_timeout: float = Field(5.0, gt=0, description="Seconds to wait for a connection.")
 
 
 def variable(name: str) -> SecretStr | None:
@@ -52,17 +38,6 @@ def variable(name: str) -> SecretStr | None:
 
 def secret(value: SecretStr | None) -> str | None:
     return value.get_secret_value() if value is not None else None
-
-
-def client_options(config: RemoteLLMConfig) -> dict[str, Any]:
-    """Arguments of an httpx client that goes exactly where the configuration says: it follows no
-    redirect (the body would go with it) and reads no proxy from the environment."""
-    options: dict[str, Any] = {"trust_env": False, "follow_redirects": False}
-    if config.proxy:
-        options["proxy"] = config.proxy
-    if config.ca_file:
-        options["verify"] = ssl.create_default_context(cafile=str(config.ca_file))
-    return options
 
 
 async def load(*modules: str) -> None:

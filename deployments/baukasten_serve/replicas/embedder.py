@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from baukasten_core.app import build_embedder
 from baukasten_core.contracts.embedding import EmbeddingProvider, EmbeddingSpace, Priority
 from baukasten_core.errors import ProviderError, ProviderUnavailable
+from baukasten_core.health import embedder_check
 from baukasten_core.http.embeddings_routes import router
 from baukasten_serve.replicas.base import Replica
 
@@ -29,6 +30,9 @@ class Embedder(Replica):
 
     async def embed(self, texts: Sequence[str], priority: Priority) -> NDArray[np.float32]:
         return await self._embedder.embed(texts, priority=priority)
+
+    async def health(self) -> str | None:
+        return await embedder_check(self._embedder)()
 
     async def _load(self) -> None:
         """Before the first request, so that a new replica is no slower than the others."""
