@@ -65,8 +65,10 @@ from baukasten_core.jobs import Jobs
 from baukasten_core.logs import configure_logs
 from baukasten_core.parts import (
     blob_guard,
+    blob_options,
     document_limits,
     embedding_guard,
+    search_guard,
     transform_of,
     vector_options,
 )
@@ -268,16 +270,15 @@ def build_services(
 ) -> Services:
     """Every service, from what the plugins registered and the settings name."""
     storage = settings.storage
-    blob_options = {"url": str(settings.home / "blobs"), **storage.blob_options}
     own = None if embedder else build_embedder(settings, host)
     embedder = embedder or own
     assert embedder is not None
     vectors = build(
         "storage.vectors", storage.vectors, host.vector_stores(), vector_options(settings)
     )
-    blobs = build("storage.blobs", storage.blobs, host.blob_stores(), blob_options)
-    guard = embedding_guard(settings, database)
-    store_guard = blob_guard(settings, database)
+    blobs = build("storage.blobs", storage.blobs, host.blob_stores(), blob_options(settings))
+    guard = embedding_guard(settings, host, database)
+    store_guard = blob_guard(settings, host, database)
     jobs = Jobs()
     ingestor = Ingestor(
         database,
@@ -309,7 +310,11 @@ def build_services(
         tokens=access_tokens(settings),
         jobs=jobs,
         searcher=Searcher(
-            database, embedder, vectors, guard=guard, reranker=build_reranker(settings, host)
+            database,
+            embedder,
+            vectors,
+            guard=search_guard(settings, host, database),
+            reranker=build_reranker(settings, host),
         ),
         documents=Documents(
             database,

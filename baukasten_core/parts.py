@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from baukasten_core.contracts.auth import Scope
+from baukasten_core.contracts.provider import Provider
 from baukasten_core.contracts.showcase import TextTransform
 from baukasten_core.db.session import Database
 from baukasten_core.documents.access import Guard
 from baukasten_core.documents.limits import MIB, Limits
 from baukasten_core.gateway.audited import refusals_to_audit
-from baukasten_core.gateway.residency import LOCAL, Destination, Kind, region_of, require_allowed
+from baukasten_core.gateway.residency import LOCAL, Destination, region_of, require_allowed
 from baukasten_core.plugins import PluginHost
-from baukasten_core.projects.residency import allowed_residency
+from baukasten_core.projects.residency import allowed_residency, strictest_residency
 from baukasten_core.settings import Settings
+
+Residency = Callable[[AsyncSession, UUID, UUID | None], Awaitable[frozenset[str]]]
+"""(transaction, tenant, project) -> the regions where their data may be processed."""
 
 
 def document_limits(settings: Settings) -> Limits:
@@ -40,43 +47,85 @@ def vector_options(settings: Settings) -> Mapping[str, Any]:
     return {"exact_below": settings.retrieval.exact_below}
 
 
+def blob_options(settings: Settings) -> Mapping[str, Any]:
+    """What the blob store is configured with: by default, a folder in the platform's own."""
+    storage = settings.storage
+    if storage.blobs != "fsspec":
+        return storage.blob_options
+    return {"url": str((settings.home / "blobs").absolute()), **storage.blob_options}
+
+
 def transform_of(host: PluginHost, type_: str) -> TextTransform | None:
     """The text transform of a type of project, if its showcase has one."""
     showcase = host.showcases().get(type_)
     return showcase.text_transform if showcase else None
 
 
-def embedding_guard(settings: Settings, database: Database) -> Guard | None:
+# --- where data may go -----------------------------------------------------------------------
+
+
+def embedding_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
     """Refuses to embed what may not go where the embedder is; None for one on this machine."""
-    options, name = settings.embedding.options, settings.embedding.provider
-    return _guard("embedding", name, "embedding.options", "base_url", options, database)
+    provider, options = settings.embedding.provider, settings.embedding.options
+    region = provider_region(host.embedding_providers().get(provider), options)
+    where = Destination("embedding", provider, region, "embedding.options.region")
+    return _guard(where, database, allowed_residency)
 
 
-def blob_guard(settings: Settings, database: Database) -> Guard | None:
+def blob_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
     """Refuses to store what may not lie where the blob store is; None for a local folder."""
-    options, name = settings.storage.blob_options, settings.storage.blobs
-    return _guard("blobs", name, "storage.blob_options", "url", options, database)
+    provider = settings.storage.blobs
+    region = provider_region(host.blob_stores().get(provider), blob_options(settings))
+    where = Destination("blobs", provider, region, "storage.blob_options.region")
+    return _guard(where, database, allowed_residency)
 
 
-def _guard(
-    kind: Kind,
-    name: str,
-    section: str,
-    address: str,
-    options: Mapping[str, Any],
-    database: Database,
-) -> Guard | None:
-    """By default all of them are on this machine; an address makes the difference."""
-    if address not in options and "region" not in options:
-        return None
-    region = region_of(options.get(address), options.get("region"))
-    where = Destination(kind, name, region, f"{section}.region")
+def search_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
+    """Refuses to search what may not go where the query is embedded and passages are reranked."""
+    made = [make(settings, host, database) for make in (embedding_guard, reranking_guard)]
+    guards = [one for one in made if one is not None]
 
     async def guard(scope: Scope, project_id: UUID | None) -> None:
-        if region == LOCAL or scope.tenant_id is None:
-            return
-        async with database.transaction(scope) as session:
-            allowed = await allowed_residency(session, scope.tenant_id, project_id)
+        for one in guards:
+            await one(scope, project_id)
+
+    return guard if guards else None
+
+
+def reranking_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
+    """Refuses to rerank what may not go where the reranker is; None without one, or for one on
+    this machine. A search of the whole tenant may bring passages of its strictest project."""
+    provider, options = settings.retrieval.reranker, settings.retrieval.reranker_options
+    if provider is None:
+        return None
+    region = provider_region(host.rerankers().get(provider), options)
+    where = Destination("reranking", provider, region, "retrieval.reranker_options.region")
+    return _guard(where, database, strictest_residency)
+
+
+def provider_region(provider: Provider[Any] | None, options: Mapping[str, Any]) -> str:
+    """Where a configured provider works: what its configuration declares, else this machine if it
+    says that it works in this process or has an address that is here. Else nobody knows."""
+    try:
+        config = provider.config(**options) if provider else None
+    except ValidationError:  # building it says what is wrong
+        config = None
+    declared = getattr(config, "region", None)
+    if provider is not None and provider.in_process and config is not None and not declared:
+        return LOCAL
+    address = getattr(config, "base_url", None) or getattr(config, "url", None)
+    return region_of(str(address) if address else None, declared)
+
+
+def _guard(where: Destination, database: Database, residency: Residency) -> Guard | None:
+    if where.region == LOCAL:
+        return None
+
+    async def guard(scope: Scope, project_id: UUID | None) -> None:
+        allowed: frozenset[str] = frozenset()
+        if scope.tenant_id is not None:
+            async with database.transaction(scope) as session:
+                allowed = await residency(session, scope.tenant_id, project_id)
         await require_allowed(
             where,
             allowed,

@@ -12,7 +12,7 @@ from baukasten_core.contracts.auth import Principal, Scope
 from baukasten_core.errors import NotFound
 
 Guard = Callable[[Scope, UUID | None], Awaitable[None]]
-"""(whose, project) -> raises `ResidencyViolation` when its data may not go to the embedder."""
+"""(whose, project) -> raises `ResidencyViolation` when its data may not go where it would."""
 
 
 def within_project(principal: Principal, project_id: UUID | None) -> UUID | None:

@@ -60,7 +60,7 @@ class Searcher:
     """Searches what a principal may see.
 
     Args:
-        guard: refuses before a query is sent where its tenant's data must not go.
+        guard: refuses before a query or a passage is sent where its tenant's data must not go.
         reranker: reads the best passages once more; its relevance is the score then.
     """
 
@@ -98,7 +98,7 @@ class Searcher:
         Raises:
             BadRequest: the query has fewer than three characters.
             ProviderUnavailable: the embedder is loading or down.
-            ResidencyViolation: the query may not go where the embedder is.
+            ResidencyViolation: the data may not go where the embedder or the reranker is.
         """
         return (
             await self._passages(

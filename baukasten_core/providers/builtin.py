@@ -34,12 +34,14 @@ def register_embedding_providers() -> Sequence[Provider[EmbeddingProvider]]:
             build=openvino.build,
             config=openvino.OpenVinoConfig,
             summary="all-MiniLM-L6-v2 and its like on a CPU; the default",
+            in_process=True,
         ),
         Provider(
             "sentence_transformers",
             build=sentence_transformers.build,
             config=sentence_transformers.SentenceTransformersConfig,
             summary="any sentence-transformers model by torch, CPU or GPU",
+            in_process=True,
         ),
         Provider(
             "ollama",

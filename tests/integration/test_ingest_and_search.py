@@ -443,7 +443,10 @@ async def test_nothing_is_stored_or_embedded_where_it_may_not_go(
         tmp_path,
         database_urls,
         storage={"blob_options": options},
-        embedding={"options": {"region": "us"}},
+        embedding={
+            "provider": "ollama",
+            "options": {"model": "m", "dimensions": 256, "region": "us"},
+        },
     )
     path = tmp_path / "file"
     path.write_text("Stays here.")
