@@ -47,19 +47,20 @@ ORDER BY c.relname
 """
 
 FOREIGN_KEYS = """
+WITH tenant AS (SELECT attrelid AS id FROM pg_attribute WHERE attname = 'tenant_id')
 SELECT c.conrelid::regclass::text AS name, c.conname AS key, c.confdeltype AS on_delete,
        EXISTS (SELECT FROM unnest(coalesce(c.confdelsetcols, c.conkey)) AS set(own)
                JOIN pg_attribute o ON o.attrelid = c.conrelid AND o.attnum = set.own
                WHERE o.attnotnull) AS clears_needed,
-       EXISTS (SELECT FROM unnest(c.conkey, c.confkey) AS pair(own, theirs)
+       c.conrelid NOT IN (TABLE tenant) OR c.confrelid NOT IN (TABLE tenant)
+       OR EXISTS (SELECT FROM unnest(c.conkey, c.confkey) AS pair(own, theirs)
                JOIN pg_attribute o ON o.attrelid = c.conrelid AND o.attnum = pair.own
                JOIN pg_attribute t ON t.attrelid = c.confrelid AND t.attnum = pair.theirs
-               WHERE o.attname = 'tenant_id' AND t.attname = 'tenant_id') AS composite
+               WHERE o.attname = 'tenant_id' AND t.attname = 'tenant_id') AS within_tenant
 FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
 WHERE n.nspname = :schema AND c.contype = 'f'
-  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attname = 'tenant_id')
-  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.confrelid AND a.attname = 'tenant_id')
 """
+"""Also those to users, tenants and whatever has no tenant: each of them could stop erasure."""
 
 COLUMNS = """
 SELECT c.relname AS table, a.attname AS column, a.atttypid::regtype::text AS type
@@ -143,12 +144,12 @@ def _is_open(condition: str, *, strict: bool) -> bool:
 
 def _key_faults(row: Any) -> list[str]:
     faults = []
-    if not row.composite:
+    if not row.within_tenant:
         faults.append("must include tenant_id on both sides")
     if row.on_delete not in ("c", "n", "d"):
         faults.append("must say ON DELETE CASCADE or SET NULL (column), or it would stop erasure")
     elif row.on_delete == "n" and row.clears_needed:
-        faults.append("must name the column to clear: ON DELETE SET NULL (column)")
+        faults.append("must clear a column that may be NULL: ON DELETE SET NULL (column)")
     return faults
 
 

@@ -94,6 +94,19 @@ BROKEN_TABLES = {
         MAPPED,
         "must say ON DELETE CASCADE",
     ),
+    "holding": (
+        TABLE.format(', sa.Column("reader_id", sa.Uuid),' + key('"reader_id"', '"core.users.id"')),
+        MAPPED,
+        "holding.notes: the foreign key fk_notes_reader_id must say ON DELETE CASCADE",
+    ),
+    "keeping": (
+        TABLE.format(
+            ', sa.Column("lender_id", sa.Uuid, nullable=False),'
+            + key('"lender_id"', '"core.tenants.id"', ', ondelete="SET NULL"')
+        ),
+        MAPPED,
+        "must clear a column that may be NULL",
+    ),
     "open": (PROTECTED.replace("{rule}", "true"), MAPPED, "open.notes has a policy"),
     "backdoor": (PROTECTED.replace("{rule}", f"{TENANT} OR true"), MAPPED, "has a policy"),
     "sideways": (
