@@ -11,6 +11,7 @@ from .contracts.showcase import Job as Job
 from .contracts.showcase import PersonalData as PersonalData
 from .contracts.showcase import ProjectConfig as ProjectConfig
 from .contracts.showcase import Showcase as Showcase
+from .contracts.showcase import ShowcaseOptions as ShowcaseOptions
 from .contracts.showcase import TextTransform as TextTransform
 from .contracts.showcase import TransformedText as TransformedText
 from .hookspecs import hookimpl as hookimpl

@@ -121,6 +121,7 @@ async def open_services(
         stack.push_async_callback(database.close)
         await refuse_unsafe_role(database)
         await quarantine_unmigrated(database, host)
+        host.configure(settings.plugins.options)
         extractor = await stack.enter_async_context(Extractor(document_limits(settings)))
         if gateway is None:
             usage = await stack.enter_async_context(UsageWriter(database))
@@ -228,7 +229,8 @@ def migrated_showcases(host: PluginHost) -> list[Migrated]:
 
 
 def migrate_database(settings: Settings, host: PluginHost) -> MigrationReport:
-    """Migrate the database of `settings.database.url`; a showcase that fails is quarantined."""
+    """Migrate the database of `settings.database.url`; a showcase that fails is quarantined, and
+    so is one whose options don't fit."""
     database = settings.database
     if database.url is None:
         raise StartupRefused("database.url is not set, so there is nothing to migrate")
@@ -241,6 +243,7 @@ def migrate_database(settings: Settings, host: PluginHost) -> MigrationReport:
     )
     for showcase, reason in report.failed.items():
         host.quarantine(host.plugin_of(showcase), reason)
+    host.configure(settings.plugins.options)
     return report
 
 

@@ -12,7 +12,7 @@ from baukasten_core.accounts.authenticate import open_user
 from baukasten_core.accounts.mails import MailRoom, mail_handlers
 from baukasten_core.contracts.auth import Principal, Scope
 from baukasten_core.contracts.showcase import Job
-from baukasten_core.errors import Forbidden, PluginError, Unauthorized
+from baukasten_core.errors import Forbidden, Unauthorized
 from baukasten_core.jobs import Handler
 from baukasten_core.kit import Kit
 from baukasten_core.services import Services
@@ -23,21 +23,10 @@ if TYPE_CHECKING:
 
 
 def job_handlers(services: Services) -> Mapping[str, Handler]:
-    """Every handler by job name.
-
-    Raises:
-        PluginError: two showcases have a job of the same name.
-    """
-    handlers = {**services.documents.handlers(), **_mails(services)}
-    for showcase in services.host.showcases().values():
-        for job in showcase.jobs:
-            if job.name in handlers:
-                raise PluginError(
-                    f"the job name `{job.name}` of `{showcase.name}` is taken; begin it with "
-                    f"`{showcase.name}.`"
-                )
-            handlers[job.name] = _handler(services, job)
-    return handlers
+    """Every handler by job name. Names begin with their showcase's, so none is there twice."""
+    showcases = services.host.showcases().values()
+    jobs = {job.name: _handler(services, job) for each in showcases for job in each.jobs}
+    return {**services.documents.handlers(), **_mails(services), **jobs}
 
 
 def build_worker(services: Services) -> Worker:

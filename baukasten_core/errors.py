@@ -213,6 +213,13 @@ class PluginError(BaukastenError):
     type, title = "plugin", "A plugin can't be used"
 
 
+def reason_of(error: BaseException) -> str:
+    """Why a plugin is quarantined: our own sentence, or what its code raised, with the type."""
+    if isinstance(error, PluginError):
+        return error.detail
+    return f"{type(error).__name__}: {error}".strip()
+
+
 class TemplateError(BaukastenError):
     """A document's template is wrong, or does not fit the data it was given."""
 

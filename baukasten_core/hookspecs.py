@@ -40,7 +40,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def register_showcase() -> Showcase:  # type: ignore[empty-body]
-    """The showcase this plugin is: its routes, tables, data map, jobs and pages."""
+    """The showcase this plugin is: its routes, tables, data map, options, jobs and pages."""
 
 
 @hookspec

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 from uuid import UUID
 
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from baukasten_core.contracts.auth import Language, Principal
 from baukasten_core.contracts.gateway import Answer, GatewayCall, GatewayEvent, collect
 from baukasten_core.contracts.llm import GenerateRequest, Message, Source
 from baukasten_core.contracts.retrieval import DocumentText, Passage
+from baukasten_core.contracts.showcase import ShowcaseOptions
 from baukasten_core.documents.access import within_project
 from baukasten_core.documents.kept import KeptFiles
 from baukasten_core.errors import NotFound
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
+OptionsT = TypeVar("OptionsT", bound=ShowcaseOptions)
+
 
 class Kit:
     """The platform, as one caller may use it."""
@@ -48,6 +51,11 @@ class Kit:
     def language(self) -> Language:
         """The language to answer in."""
         return self.principal.language
+
+    def options(self, kind: type[OptionsT]) -> OptionsT:
+        """What the operator has configured for the showcase (`plugins.options` in the settings),
+        as the model that it registered: `kit.options(NotesOptions)`."""
+        return self.services.host.options(kind)
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
         """One transaction that sees the caller's rows alone; commits at exit."""

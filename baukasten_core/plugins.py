@@ -6,9 +6,7 @@ is quarantined with the reason; the rest serves. Every process builds its own ho
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -25,14 +23,19 @@ from baukasten_core.contracts.llm import LLMProvider
 from baukasten_core.contracts.mail import Mailer
 from baukasten_core.contracts.provider import Provider
 from baukasten_core.contracts.reranking import Reranker
-from baukasten_core.contracts.showcase import Showcase
+from baukasten_core.contracts.showcase import Showcase, ShowcaseOptions
 from baukasten_core.contracts.speech import SpeechProvider
 from baukasten_core.contracts.storage import BlobStore, VectorStore
-from baukasten_core.errors import PluginError
+from baukasten_core.errors import PluginError, SettingsError, reason_of
+from baukasten_core.plugin_checks import (
+    check_showcase,
+    nearest,
+    read_options,
+    refuse_unknown_hooks,
+)
 
 T = TypeVar("T")
-
-NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")
+OptionsT = TypeVar("OptionsT", bound=ShowcaseOptions)
 
 BUILTIN = "baukasten_core.providers.builtin"
 """The module that registers what ships with the core, through the same hooks."""
@@ -56,6 +59,8 @@ class PluginHost:
     _versions: dict[str, str] = field(default_factory=dict)
     _quarantined: dict[str, str] = field(default_factory=dict)
     _registered: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _options: dict[type[ShowcaseOptions], ShowcaseOptions] = field(default_factory=dict)
+    _disabled: frozenset[str] = frozenset()
 
     @classmethod
     def discover(
@@ -65,11 +70,10 @@ class PluginHost:
         modules (for tests and library users that have a plugin in hand)."""
         manager = pluggy.PluginManager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
-        host = cls(manager)
+        host = cls(manager, _disabled=frozenset(disabled))
         host._add(BUILTIN, importlib.import_module(BUILTIN), version="built in", strict=True)
-        skip = set(disabled)
         for point in sorted(entry_points(group=hookspecs.PROJECT), key=lambda point: point.name):
-            if point.name not in skip:
+            if point.name not in host._disabled:
                 host._load(point)
         for module in extra:
             host._add(module.__name__, module, version="in process")
@@ -108,6 +112,38 @@ class PluginHost:
 
     def commands(self) -> Sequence[Command]:
         return self._collect("register_commands", Command)
+
+    # --- options ----------------------------------------------------------------------------
+
+    def configure(self, options: Mapping[str, Mapping[str, Any]]) -> None:
+        """Give each showcase its options, by its plugin's name; whom they don't fit is
+        quarantined.
+
+        Raises:
+            SettingsError: there is no such plugin, or it is no showcase.
+        """
+        showcases = {
+            plugin: hooks["register_showcase"]
+            for plugin, hooks in self._registered.items()
+            if "register_showcase" in hooks
+        }
+        for name in options.keys() - showcases.keys() - self._quarantined.keys() - self._disabled:
+            advice = nearest(name, showcases)
+            raise SettingsError(f"setting `plugins.options.{name}`: no such showcase{advice}")
+        for plugin, showcase in showcases.items():
+            try:
+                made = read_options(plugin, showcase, options.get(plugin, {}))
+                self._options[showcase.options] = made
+            except Exception as error:
+                # Its own validators may raise anything.
+                self.quarantine(plugin, reason_of(error))
+
+    def options(self, kind: type[OptionsT]) -> OptionsT:
+        """The options of the showcase that registered `kind` for them."""
+        found = self._options.get(kind)
+        if not isinstance(found, kind):
+            raise PluginError(f"no showcase has registered `{kind.__name__}` for its options")
+        return found
 
     # --- quarantine -------------------------------------------------------------------------
 
@@ -150,10 +186,12 @@ class PluginHost:
         version = point.dist.version if point.dist else "unknown"
         try:
             plugin = point.load()
-        except Exception as error:
-            # Whatever a stranger's import raises must not take the platform down.
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            # Whatever a stranger's import raises, SystemExit included, must not end the platform.
             self._versions[point.name] = version
-            self.quarantine(point.name, f"import failed: {type(error).__name__}: {error}")
+            self.quarantine(point.name, f"import failed: {reason_of(error)}")
             return
         self._add(point.name, plugin, version=version)
 
@@ -161,17 +199,14 @@ class PluginHost:
         self._versions[name] = version
         try:
             self._manager.register(plugin, name=name)
-            _refuse_unknown_hooks(self._manager, plugin)
+            refuse_unknown_hooks(self._manager, plugin)
             self._registered[name] = self._call_hooks(name)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             if strict:
                 raise
-            reason = (
-                error.detail
-                if isinstance(error, PluginError)
-                else f"{type(error).__name__}: {error}"
-            )
-            self.quarantine(name, reason)
+            self.quarantine(name, reason_of(error))
 
     def _call_hooks(self, name: str) -> dict[str, Any]:
         """Call each hook of one plugin and check what it returns."""
@@ -184,7 +219,7 @@ class PluginHost:
 
     def _checked(self, hook: str, result: Any) -> Any:
         if hook == "register_showcase":
-            self._check_showcase(result)
+            check_showcase(result, self.showcases())
             return result
         if not isinstance(result, list | tuple):
             raise PluginError(f"{hook} must return a list, it returned {type(result).__name__}")
@@ -197,18 +232,6 @@ class PluginHost:
                 raise PluginError(f"{hook}: the name `{item.name}` is taken by another plugin")
         return list(result)
 
-    def _check_showcase(self, showcase: Any) -> None:
-        if not isinstance(showcase, Showcase):
-            raise PluginError(f"register_showcase must return a Showcase, got {showcase!r}")
-        if not NAME.fullmatch(showcase.name):
-            raise PluginError(
-                f"the showcase name `{showcase.name}` must match [a-z][a-z0-9_]{{1,30}}"
-            )
-        if showcase.name in RESERVED_NAMES or showcase.name in self.showcases():
-            raise PluginError(f"the showcase name `{showcase.name}` is taken")
-        if "en" not in showcase.title:
-            raise PluginError(f"the showcase `{showcase.name}` has no English title")
-
     def _collect(self, hook: str, kind: type[T]) -> list[T]:
         found: list[T] = []
         for hooks in self._registered.values():
@@ -219,27 +242,3 @@ class PluginHost:
     def _providers(self, hook: str) -> Mapping[str, Provider[Any]]:
         found: list[Provider[Any]] = self._collect(hook, Provider)
         return {provider.name: provider for provider in found}
-
-
-RESERVED_NAMES = frozenset(
-    {"admin", "apps", "auth", "baukasten_core", "core", "docs", "documents", "health", "jobs"}
-    | {"information_schema", "llm", "openapi", "other", "pg_catalog", "problems", "projects"}
-    | {"public", "redoc", "static", "tenants", "users", "v1"}
-)
-"""Route prefixes and schemas of the core, which no showcase may take."""
-
-
-def _refuse_unknown_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
-    """A misspelt hook is an error, with the nearest name that exists."""
-    known = [name for name in dir(hookspecs) if name.startswith("register_")]
-    for name in dir(plugin):
-        options = manager.parse_hookimpl_opts(plugin, name)
-        if options is None:
-            continue
-        hook = options.get("specname") or name
-        if hook not in known:
-            near = difflib.get_close_matches(hook, known, n=1)
-            advice = (
-                f"; did you mean `{near[0]}`?" if near else f"; known hooks: {', '.join(known)}"
-            )
-            raise PluginError(f"unknown hook `{hook}`{advice}")

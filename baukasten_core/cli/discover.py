@@ -25,6 +25,8 @@ def discover_commands() -> Sequence[Command]:
             manager.register(point.load())
             for commands in manager.hook.register_commands():
                 found.extend(commands)
-        except Exception:  # noqa: S112 (see the docstring)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: S112 (see the docstring)
             continue
     return found

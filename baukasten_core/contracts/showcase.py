@@ -29,6 +29,13 @@ class ProjectConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class ShowcaseOptions(BaseModel):
+    """Base of what an operator may configure for a showcase, under `plugins.options` in the
+    settings: frozen, and an unknown key is an error. `Kit.options` reads it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 @dataclass(frozen=True, slots=True)
 class PersonalData:
     """One table on the data map: GDPR Article 30 asks for exactly this.
@@ -63,7 +70,7 @@ class Job:
     enqueued it and with the ids given to `kit.enqueue`: ids only, never text. It may be run again
     after a crash, so it must be idempotent. An error it raises is retried `retries` times, then
     the job counts as failed and `on_failure(kit, error, **ids)` is called so that the showcase
-    can say so.
+    can say so. All showcases' jobs share one queue: `name` begins with the showcase's and a dot.
     """
 
     name: str
@@ -87,6 +94,8 @@ class Showcase:
         data_map: every table that holds personal data. A table that is not on it stops the
             plugin from loading.
         project_config: validates `config` of a project of this type.
+        options: validates `plugins.options` of its plugin in the platform's settings; a class of
+            its own.
         jobs: its background work.
         pages: folder of static files, served at `/apps/<name>/`.
         text_transform: applied to a document's text before anything is indexed or analysed;
@@ -101,6 +110,7 @@ class Showcase:
     migrations: Path | None = None
     data_map: Sequence[PersonalData] = ()
     project_config: type[ProjectConfig] = ProjectConfig
+    options: type[ShowcaseOptions] = ShowcaseOptions
     jobs: Sequence[Job] = ()
     pages: Path | None = None
     text_transform: TextTransform | None = None

@@ -21,7 +21,7 @@ from baukasten_core.db.catalogue import check_catalogue, check_data_map
 from baukasten_core.db.datamap import CORE_DATA_MAP, CORE_MAPS
 from baukasten_core.db.roles import Roles, ensure_roles
 from baukasten_core.db.urls import libpq_url, sqlalchemy_url
-from baukasten_core.errors import PluginError, StartupRefused
+from baukasten_core.errors import PluginError, StartupRefused, reason_of
 
 FOLDER = Path(__file__).parent
 MIGRATION_LOCK = 7_201_418_326
@@ -78,7 +78,7 @@ def migrate(
     with _as_owner(url, roles) as connection, connection.begin():
         upgrade(connection, roles, CORE)
         _replace_system_functions(connection, roles)
-        _remember(connection, CORE, None)
+        _remember(connection, CORE, head(CORE), None)
     for showcase in showcases:
         error = _migrate_showcase(url, roles, showcase)
         if error:
@@ -87,17 +87,20 @@ def migrate(
 
 
 def _migrate_showcase(url: str, roles: Roles, showcase: Migrated) -> str | None:
-    error: str | None = None
+    revision, error = None, None
     with _as_owner(url, roles) as connection:
         try:
+            newest = head(showcase)
             with connection.begin():
                 upgrade(connection, roles, showcase)
-        except Exception as failure:
-            # A stranger's revision may raise anything; the showcase is quarantined with it.
-            error = failure.detail if isinstance(failure, PluginError) else f"{failure}".strip()
-            error = f"its migration failed: {error}"
+            revision = newest
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failure:
+            # A stranger's revision may raise anything, also SystemExit.
+            error = f"its migration failed: {reason_of(failure)}"
         with connection.begin():
-            _remember(connection, showcase, error)
+            _remember(connection, showcase, revision, error)
     return error
 
 
@@ -135,8 +138,28 @@ def alembic_config(connection: Connection | None, roles: Roles, what: Migrated) 
 
 
 def heads(what: Migrated) -> Sequence[str]:
-    """The newest revisions of a schema; there must be exactly one."""
+    """The newest revisions of a schema. Raises whatever a file among them raises."""
     return ScriptDirectory.from_config(alembic_config(None, Roles(), what)).get_heads()
+
+
+def head(what: Migrated) -> str:
+    """The newest revision of a schema.
+
+    Raises:
+        PluginError: there is none, or more than one, or a file can't be read.
+    """
+    try:
+        found = heads(what)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # They are a stranger's code, and reading them runs it.
+        raise PluginError(f"its migrations can't be read: {reason_of(error)}") from error
+    if not found:
+        raise PluginError(f"there are no migrations in {what.versions}")
+    if len(found) > 1:
+        raise PluginError(f"its migrations have {len(found)} heads, there must be one")
+    return found[0]
 
 
 # --- the parts ----------------------------------------------------------------------------
@@ -227,7 +250,9 @@ def _store_data_map(connection: Connection, schema: str, data_map: Sequence[Pers
         connection.execute(STORE_ENTRY, values)
 
 
-def _remember(connection: Connection, what: Migrated, error: str | None) -> None:
+def _remember(
+    connection: Connection, what: Migrated, revision: str | None, error: str | None
+) -> None:
     """Replicas read this to know whether the tables are as they expect them (`db.state`)."""
     connection.execute(
         text(
@@ -235,5 +260,5 @@ def _remember(connection: Connection, what: Migrated, error: str | None) -> None
             " ON CONFLICT (name) DO UPDATE SET revision = excluded.revision,"
             " reason = excluded.reason, migrated_at = now()"
         ),
-        {"name": what.schema, "revision": None if error else heads(what)[0], "reason": error},
+        {"name": what.schema, "revision": revision, "reason": error},
     )

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from baukasten_core.db.migrate import Migrated, heads
+from baukasten_core.db.migrate import Migrated, head
+from baukasten_core.errors import PluginError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,17 @@ async def plugin_states(session: AsyncSession) -> Mapping[str, PluginState]:
 
 def what_is_missing(what: Migrated, state: PluginState | None) -> str | None:
     """None when the tables are right, else a sentence."""
-    newest = heads(what)
-    if len(newest) != 1:
-        return f"its migrations have {len(newest)} heads, there must be one"
+    if state is not None and state.reason:
+        return state.reason
+    try:
+        newest = head(what)
+    except PluginError as error:
+        return error.detail
     if state is None:
         return "its tables were never made; run `baukasten migrate`"
-    if state.reason:
-        return state.reason
-    if state.revision != newest[0]:
+    if state.revision != newest:
         return (
-            f"its tables are at revision {state.revision}, this version needs {newest[0]}; "
+            f"its tables are at revision {state.revision}, this version needs {newest}; "
             "run `baukasten migrate`"
         )
     return None

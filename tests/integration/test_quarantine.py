@@ -15,7 +15,11 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from baukasten_core.app import create_app, migrate_database
+from baukasten_core.background import job_handlers
+from baukasten_core.db.migrate import Migrated
+from baukasten_core.db.state import PluginState, what_is_missing
 from baukasten_core.plugins import PluginHost
+from baukasten_core.services import Services
 from baukasten_core.settings import Settings
 from baukasten_core.testing.fakes import FakeEmbedder
 from baukasten_core.testing.fixtures_app import SignedIn, test_settings
@@ -23,7 +27,10 @@ from baukasten_core.testing.fixtures_db import DatabaseUrls, TestDatabases
 
 PLUGIN = """
 from pathlib import Path
-from baukasten_core.api import PersonalData, Showcase, hookimpl
+from baukasten_core.api import Job, PersonalData, Showcase, ShowcaseOptions, hookimpl
+
+class Options(ShowcaseOptions):
+    greeting: str = "hello"
 
 @hookimpl
 def register_showcase():
@@ -38,10 +45,11 @@ def register_showcase():
         name="{name}",
         title={{"en": "{name}"}},
         router=router,
-        migrations=Path(__file__).parent / "versions",
         data_map=[{data_map}],
+        {more}
     )
 """
+TABLES = 'migrations=Path(__file__).parent / "versions"'
 REVISION = """
 import sqlalchemy as sa
 from alembic import op
@@ -126,6 +134,18 @@ BROKEN_TABLES = {
         "lets the app role truncate",
     ),
 }
+BROKEN_REVISIONS = {
+    "nosyntax": ("def (", "its migrations can't be read: SyntaxError"),
+    "notimport": ("pass\n\nraise SystemExit(3)", "its migrations can't be read: SystemExit: 3"),
+    "exitingup": ("raise SystemExit(4)", "its migration failed: SystemExit: 4"),
+    "orphan": ("pass\n\ndown_revision = 'gone'", "its migrations can't be read: KeyError: 'gone'"),
+}
+
+
+def showcase(name: str, more: str, data_map: str = "") -> str:
+    return PLUGIN.format(name=name, data_map=data_map, more=more)
+
+
 BROKEN_CODE = {
     "noimport": ("raise RuntimeError('boom')", "import failed: RuntimeError: boom"),
     "misspelt": (
@@ -140,11 +160,44 @@ BROKEN_CODE = {
         "from baukasten_core.api import hookimpl\n@hookimpl\ndef register_showcase(): ...",
         "must return a Showcase",
     ),
+    "exiting": ("import sys\nsys.exit(5)", "import failed: SystemExit: 5"),
+    "hookexits": (
+        "import sys\nfrom baukasten_core.api import hookimpl\n"
+        "@hookimpl\ndef register_showcase(): sys.exit(6)",
+        "SystemExit: 6",
+    ),
+    "panicking": ("class Panic(BaseException): ...\nraise Panic('!')", "import failed: Panic: !"),
+    "norouter": (showcase("norouter", "").replace("router=router", "router=None"), "APIRouter"),
+    "nopages": (showcase("nopages", 'pages=Path("/nowhere")'), "/nowhere is no folder"),
+    "samejob": (
+        showcase("samejob", 'jobs=[Job("healthy.remind", run=print)]'),
+        "the job name `healthy.remind` must begin with `samejob.`",
+    ),
+    "twojobs": (
+        showcase("twojobs", 'jobs=[Job("twojobs.a", run=print), Job("twojobs.a", run=print)]'),
+        "two of its jobs are called `twojobs.a`",
+    ),
+    "corejob": (
+        showcase("corejob", 'jobs=[Job("documents.ingest", run=print)]'),
+        "the job name `documents.ingest` must begin with",
+    ),
+    "wrongkind": (showcase("wrongkind", "options=dict"), "must be a kind of ShowcaseOptions"),
+    "misset": (
+        showcase("misset", "options=Options"),
+        "unknown setting `plugins.options.misset.greting`; did you mean `greeting`?",
+    ),
+    "mistyped": (
+        showcase("mistyped", "options=Options"),
+        "setting `plugins.options.mistyped.greeting`: Input should be a valid string",
+    ),
+    "optionless": (showcase("optionless", ""), "unknown setting `plugins.options.optionless.a`"),
 }
+OPTIONS = {"misset": {"greting": "hi"}, "mistyped": {"greeting": 5}, "optionless": {"a": 1}}
 REASONS = (
-    {name: reason for name, (_, reason) in BROKEN_CODE.items()}
+    {name: reason for name, (_, reason) in (BROKEN_CODE | BROKEN_REVISIONS).items()}
     | {name: reason for name, (_, _, reason) in BROKEN_TABLES.items()}
-    | {"twoheads": "2 heads"}
+    | {"twoheads": "2 heads", "norevision": "there are no migrations in"}
+    | {"nofolder": "there are no migrations in"}
 )
 
 
@@ -166,14 +219,19 @@ def install(folder: Path, name: str, code: str, **revisions: str) -> None:
 def plugins_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A healthy plugin and one for each way to be broken, on the import path."""
     folder = tmp_path_factory.mktemp("plugins")
-    healthy = PLUGIN.format(name="healthy", data_map=MAPPED)
-    install(folder, "healthy", healthy, a=TABLE.format(""))
+    more = f'{TABLES}, jobs=[Job("healthy.remind", run=print)]'
+    install(folder, "healthy", showcase("healthy", more, MAPPED), a=TABLE.format(""))
     for name, (code, _) in BROKEN_CODE.items():
         install(folder, name, code)
     for name, (upgrade, data_map, _) in BROKEN_TABLES.items():
-        install(folder, name, PLUGIN.format(name=name, data_map=data_map), a=upgrade)
-    two = PLUGIN.format(name="twoheads", data_map=MAPPED)
+        install(folder, name, showcase(name, TABLES, data_map), a=upgrade)
+    for name, (upgrade, _) in BROKEN_REVISIONS.items():
+        install(folder, name, showcase(name, TABLES), a=upgrade)
+    two = showcase("twoheads", TABLES, MAPPED)
     install(folder, "twoheads", two, a=TABLE.format(""), b="pass")
+    for name in ("norevision", "nofolder"):
+        install(folder, name, showcase(name, TABLES))
+    (folder / "broken_nofolder" / "versions").rmdir()
     sys.path.insert(0, str(folder))
     yield folder
     sys.path.remove(str(folder))
@@ -193,7 +251,7 @@ def app_settings(
     owner = {"url": database_urls.owner, "app_url": database_urls.app}
     migrating = test_settings(home, database_urls, database=owner)
     migrate_database(migrating, PluginHost.discover())
-    return test_settings(home, database_urls)
+    return test_settings(home, database_urls, plugins={"options": OPTIONS})
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -239,6 +297,7 @@ def test_the_cli_names_each_with_its_reason(
         "PYTHONPATH": os.pathsep.join([str(plugins_folder), os.environ.get("PYTHONPATH", "")]),
         "BAUKASTEN_HOME": str(tmp_path),
         "BAUKASTEN_DATABASE_APP_URL": database_urls.app,
+        "BAUKASTEN_PLUGINS_OPTIONS": json.dumps(OPTIONS),
     }
     program = "from baukasten_core.cli.main import main; main(['plugins', '--json'])"
     command = [sys.executable, "-c", program]
@@ -249,6 +308,22 @@ def test_the_cli_names_each_with_its_reason(
     assert rows["healthy"]["status"] == "ready"
     for name, reason in REASONS.items():
         assert reason in rows[name]["reason"], name
+
+
+def test_the_worker_has_the_jobs_of_those_that_serve(services: Services) -> None:
+    handlers = job_handlers(services)
+    assert "healthy.remind" in handlers
+    assert not [name for name in handlers if name.startswith("twojobs.")]
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN_REVISIONS.keys() - {"exitingup"}))
+def test_a_file_that_breaks_after_the_migration_is_a_reason_too(
+    plugins_folder: Path, name: str
+) -> None:
+    what = Migrated(name, plugins_folder / f"broken_{name}" / "versions")
+    reason = what_is_missing(what, PluginState("a", None))
+    assert reason is not None
+    assert BROKEN_REVISIONS[name][1] in reason
 
 
 def test_what_a_broken_migration_made_is_rolled_back(database_urls: DatabaseUrls) -> None:
