@@ -14,6 +14,7 @@ from baukasten_core.documents.files import delete_project_files
 from baukasten_core.http.dependencies import Caller, PageCursor, PageLimit, ServicesDep, Session
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.paging import paged
+from baukasten_core.http.tenants_routes import Regions
 from baukasten_core.projects import service
 from baukasten_core.projects.models import Project
 
@@ -24,7 +25,8 @@ Text = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$"
 
 
 class ProjectOut(BaseModel):
-    """A project."""
+    """A project. `residency`: where its data may be processed, as far as its tenant's may; null:
+    wherever that may."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -34,6 +36,7 @@ class ProjectOut(BaseModel):
     type: str
     description: str | None
     config: dict[str, Any]
+    residency: list[str] | None
     created_at: datetime
     updated_at: datetime
 
@@ -45,14 +48,17 @@ class ProjectIn(BaseModel):
     type: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     description: Text | None = None
     config: dict[str, Any] = Field(default_factory=dict)
+    residency: Regions | None = None
 
 
 class ProjectChange(BaseModel):
-    """What of a project can be changed."""
+    """What of a project can be changed, by its creator and the tenant's owners and admins.
+    `residency` null: the tenant's."""
 
     name: Name | None = None
     description: Text | None = None
     config: dict[str, Any] | None = None
+    residency: Regions | None = None
 
 
 @router.post("", status_code=201, response_model=ProjectOut)
@@ -63,7 +69,13 @@ async def create_project(
     type_ = service.project_type(body.type, showcases)
     config = service.checked_config(type_, body.config, showcases)
     return await service.create_project(
-        session, caller, name=body.name, type_=type_, description=body.description, config=config
+        session,
+        caller,
+        name=body.name,
+        type_=type_,
+        description=body.description,
+        config=config,
+        residency=body.residency,
     )
 
 
@@ -87,20 +99,11 @@ async def get_project(project_id: UUID, session: Session) -> Project:
 
 @router.patch("/{project_id}", response_model=ProjectOut, responses=problem_responses(404))
 async def change_project(
-    project_id: UUID, body: ProjectChange, session: Session, services: ServicesDep
+    project_id: UUID, body: ProjectChange, caller: Caller, session: Session, services: ServicesDep
 ) -> Project:
-    project = await service.get_project(session, project_id)
     changes = body.model_dump(exclude_unset=True)
-    if changes.get("config") is not None:
-        changes["config"] = service.checked_config(
-            project.type, changes["config"], services.host.showcases()
-        )
-    for field, value in changes.items():
-        if value is not None or field == "description":
-            setattr(project, field, value)
-    await session.flush()
-    await session.refresh(project)
-    return project
+    showcases = services.host.showcases()
+    return await service.change_project(session, caller, project_id, changes, showcases)
 
 
 @router.delete("/{project_id}", status_code=204, responses=problem_responses(404))

@@ -13,7 +13,7 @@ from baukasten_core.db.base import CoreBase, TenantOwned
 
 
 class Project(TenantOwned, CoreBase):
-    """One instance of a showcase. `residency` None: the tenant's."""
+    """One instance of a showcase. `residency` narrows the tenant's; None: the tenant's."""
 
     __tablename__ = "projects"
 

@@ -14,6 +14,7 @@ from baukasten_core.contracts.auth import Principal
 from baukasten_core.contracts.showcase import Showcase
 from baukasten_core.db.paging import Cursor
 from baukasten_core.errors import Forbidden, NotFound, Unprocessable
+from baukasten_core.privacy import audit
 from baukasten_core.projects.models import Project
 from baukasten_core.projects.values import require_storable
 
@@ -60,8 +61,12 @@ async def create_project(
     type_: str,
     description: str | None,
     config: Mapping[str, Any],
+    residency: Sequence[str] | None = None,
 ) -> Project:
-    """Raises `Forbidden` for an API key that is bound to a project."""
+    """A new project; `residency` narrows where its data may be processed, None: the tenant's.
+
+    Raises `Forbidden` for an API key that is bound to a project.
+    """
     if owner.project_id is not None:
         raise Forbidden("This API key is bound to one project and can't make another.")
     project = Project(
@@ -71,9 +76,12 @@ async def create_project(
         type=type_,
         description=description,
         config=dict(config),
+        residency=residency,
     )
     session.add(project)
     await session.flush()
+    if residency is not None:
+        await _record_residency(session, owner, project)
     return project
 
 
@@ -96,16 +104,62 @@ async def list_projects(
     return (await session.scalars(query)).all()
 
 
-async def delete_project(session: AsyncSession, principal: Principal, project_id: UUID) -> None:
-    """Its documents, vectors, chats and the showcase's rows go with it (foreign keys); files
-    are deleted by the caller after the commit.
+async def change_project(
+    session: AsyncSession,
+    principal: Principal,
+    project_id: UUID,
+    changes: Mapping[str, Any],
+    showcases: Mapping[str, Showcase],
+) -> Project:
+    """Change its name, description, config or residency; None clears where there may be none, and
+    changes nothing elsewhere.
 
-    Members may delete their own projects, owners and admins of the tenant any.
+    Raises `NotFound`, `Forbidden` as `delete_project` does, and `Unprocessable` for a config that
+    does not fit.
     """
+    project = await _to_change(session, principal, project_id)
+    for field, value in changes.items():
+        if field == "config" and value is not None:
+            value = checked_config(project.type, value, showcases)
+        if value is not None or field in ("description", "residency"):
+            setattr(project, field, value)
+    await session.flush()
+    if "residency" in changes:
+        await _record_residency(session, principal, project)
+    await session.refresh(project)
+    return project
+
+
+async def delete_project(session: AsyncSession, principal: Principal, project_id: UUID) -> None:
+    """Its documents, vectors, chats and the showcase's rows go with it (foreign keys); what it has
+    outside of PostgreSQL is the caller's to erase.
+
+    Every member works in a project; to change or delete it is for its creator, and for the owners
+    and admins of the tenant. Raises `Forbidden` for others, `NotFound` for no such project.
+    """
+    await _to_change(session, principal, project_id)
+    await session.execute(delete(Project).where(Project.id == project_id))
+
+
+async def _to_change(session: AsyncSession, principal: Principal, project_id: UUID) -> Project:
     project = await get_project(session, project_id)
     if project.user_id != principal.user_id and principal.role == "member":
-        raise Forbidden("Only its creator or an admin of the tenant can delete this project.")
-    await session.execute(delete(Project).where(Project.id == project_id))
+        raise Forbidden(
+            "Only its creator or an admin of the tenant can change or delete this project."
+        )
+    return project
+
+
+async def _record_residency(session: AsyncSession, actor: Principal, project: Project) -> None:
+    """In the audit log; without regions, the tenant's hold from now on."""
+    await audit.record(
+        session,
+        actor,
+        "project.residency_changed",
+        object_type="project",
+        object_id=project.id,
+        details={} if project.residency is None else {"residency": project.residency},
+    )
 
 
 async def touch(session: AsyncSession, project_id: UUID) -> None:

@@ -11,7 +11,10 @@ from baukasten_core.testing.people import Person
 
 pytestmark = pytest.mark.deployment
 
-FIELDS = {"id", "user_id", "name", "type", "description", "config", "created_at", "updated_at"}
+FIELDS = {
+    *("id", "user_id", "name", "type", "description", "config", "residency"),
+    *("created_at", "updated_at"),
+}
 
 Problem = Callable[..., dict]
 Newcomer = Callable[..., Person]

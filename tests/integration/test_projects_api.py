@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 
 from baukasten_core.testing.fixtures_app import SignedIn
+from baukasten_core.testing.fixtures_db import DatabaseUrls
 
 
 async def create(client: httpx.AsyncClient, user: SignedIn, **changes: object) -> httpx.Response:
@@ -21,7 +23,8 @@ async def test_a_project_is_created_with_every_field(
     assert response.status_code == 201
     body = response.json()
     assert set(body) == {
-        *("id", "user_id", "name", "type", "description", "config", "created_at", "updated_at")
+        *("id", "user_id", "name", "type", "description", "config", "residency"),
+        *("created_at", "updated_at"),
     }
     assert body["user_id"] == str(user.id)
     assert body["created_at"].endswith(("Z", "+00:00"))
@@ -86,3 +89,43 @@ async def test_a_tenant_that_is_not_mine_is_refused(
 async def test_a_made_up_cursor_is_400(client: httpx.AsyncClient, user: SignedIn) -> None:
     response = await client.get("/projects?cursor=nonsense", headers=user.headers)
     assert response.status_code == 400
+
+
+async def test_members_work_in_a_project_its_creator_and_admins_change_it(
+    client: httpx.AsyncClient,
+    database_urls: DatabaseUrls,
+    user: SignedIn,
+    other_user: SignedIn,
+) -> None:
+    url = f"/projects/{(await create(client, user, name='Hers')).json()['id']}"
+    tenant = user.principal.tenant_id
+    guest = {**other_user.headers, "X-Tenant": str(tenant)}
+    await join(database_urls, tenant, other_user, "member")
+    theirs = await client.post("/projects", json={"name": "T", "type": "other"}, headers=guest)
+    assert (await client.get(url, headers=guest)).json()["name"] == "Hers"
+    body = {"content": "A note of a guest.", "project_id": url.removeprefix("/projects/")}
+    assert (await client.post("/documents/text", json=body, headers=guest)).status_code == 201
+    for response in (
+        await client.patch(url, json={"name": "His"}, headers=guest),
+        await client.patch(url, json={"residency": ["local"]}, headers=guest),
+        await client.delete(url, headers=guest),
+    ):
+        assert response.status_code == 403
+        assert "Only its creator or an admin" in response.json()["detail"]
+    assert (await client.get(url, headers=user.headers)).json()["name"] == "Hers"
+
+    own = f"/projects/{theirs.json()['id']}"
+    assert (await client.patch(own, json={"name": "U"}, headers=guest)).status_code == 200
+    assert (await client.patch(own, json={"name": "V"}, headers=user.headers)).status_code == 200
+    await join(database_urls, tenant, other_user, "admin")
+    assert (await client.patch(url, json={"name": "Ours"}, headers=guest)).status_code == 200
+    assert (await client.delete(url, headers=guest)).status_code == 204
+
+
+async def join(urls: DatabaseUrls, tenant: UUID, user: SignedIn, role: str) -> None:
+    async with await psycopg.AsyncConnection.connect(urls.owner) as connection:
+        await connection.execute(
+            "INSERT INTO core.memberships (tenant_id, user_id, role) VALUES (%s, %s, %s)"
+            " ON CONFLICT (tenant_id, user_id) DO UPDATE SET role = excluded.role",
+            [tenant, user.id, role],
+        )
