@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 Priority = Literal["query", "bulk"]
 
+TextOrTokens = str | Sequence[int]
+"""A text, or the ids of its tokens in the model's own vocabulary."""
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpace:
@@ -60,4 +63,30 @@ class EmbeddingProvider(Protocol):
         Raises:
             ProviderUnavailable: loading, overloaded or not reachable; ask again later.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors as `EmbeddingProvider.embed` gives them, and how much was read for them.
+
+    Attributes:
+        tokens: the number of tokens read of each text, special ones included.
+        cut: indices of the texts that are longer than what the model reads.
+    """
+
+    vectors: NDArray[np.float32]
+    tokens: tuple[int, ...]
+    cut: tuple[int, ...]
+
+
+@runtime_checkable
+class CountingEmbedder(EmbeddingProvider, Protocol):
+    """A provider that has the model's tokenizer at hand: it tells what it read, and takes tokens
+    too. Optional: of others, `/v1/embeddings` estimates the usage."""
+
+    async def embed_counted(
+        self, inputs: Sequence[TextOrTokens], *, priority: Priority = "bulk"
+    ) -> Embedded:
+        """Like `embed`. Raises `BadRequest` as well, for a token that the model does not have."""
         ...

@@ -21,11 +21,16 @@ import numpy as np
 import platformdirs
 from pydantic import Field
 
+from baukasten_core.contracts.embedding import TextOrTokens
 from baukasten_core.errors import ProviderNotConfigured
+from baukasten_core.providers.embedding.cores import usable_cores
+from baukasten_core.providers.embedding.tokens import Tokenizer, Tokens, padded
+from baukasten_core.providers.embedding.vectors import Vectors, unit_rows
 from baukasten_core.providers.embedding.weights import LocalModelConfig, check_weights, space_of
-from baukasten_core.providers.embedding.worker import LocalEmbedder, Vectors, unit_rows
+from baukasten_core.providers.embedding.worker import LocalEmbedder
 
 CONVERT_SECONDS = 300
+BATCH_TOKENS = 512
 NATIVE_BF16 = frozenset({"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"})
 """CPU flags; without one of them OpenVINO emulates bfloat16, which is slower than float32."""
 
@@ -48,8 +53,8 @@ def build(config: OpenVinoConfig) -> LocalEmbedder:
         "openvino",
         space_of("openvino", config),
         lambda: OpenVinoEngine(config),
-        batch=config.batch,
         load_wait=config.load_wait,
+        max_queue=config.max_queue,
     )
 
 
@@ -57,21 +62,22 @@ class OpenVinoEngine:
     """A compiled model and its tokenizer."""
 
     def __init__(self, config: OpenVinoConfig) -> None:
-        from tokenizers import Tokenizer
+        import tokenizers
 
         folder = check_weights(config)
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.enable_truncation(config.max_tokens)
-        self._tokenizer.enable_padding()
+        self.batch_tokens = config.batch_tokens or BATCH_TOKENS
+        tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer = Tokenizer(tokenizer, config.max_tokens)
         self._model = _compile(converted(config, folder), config)
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        tokens = self._tokenizer.encode_batch(list(texts))
-        ids = np.array([item.ids for item in tokens], dtype=np.int64)
-        mask = np.array([item.attention_mask for item in tokens], dtype=np.int64)
+    def tokenize(self, inputs: Sequence[TextOrTokens]) -> list[Tokens]:
+        return self._tokenizer(inputs)
+
+    def encode(self, batch: Sequence[Sequence[int]]) -> Vectors:
+        ids, mask = padded(batch)
         hidden = self._model({"input_ids": ids, "attention_mask": mask})[0]
         # Mean over the real tokens; the division by their number is undone by the scaling.
-        return unit_rows(np.einsum("nld,nl->nd", hidden, mask.astype(np.float32)))
+        return unit_rows((mask[:, None, :].astype(np.float32) @ hidden)[:, 0])
 
 
 def converted(config: OpenVinoConfig, folder: Path) -> Path:
@@ -112,7 +118,7 @@ def _compile(model: Path, config: OpenVinoConfig) -> Any:
     core = load_openvino().Core()
     options = {
         "INFERENCE_PRECISION_HINT": _precision(core, config),
-        "INFERENCE_NUM_THREADS": config.threads or len(os.sched_getaffinity(0)),
+        "INFERENCE_NUM_THREADS": config.threads or usable_cores(),
         "NUM_STREAMS": 1,
         # Pinned threads of two replicas would share the same cores and leave others idle.
         "ENABLE_CPU_PINNING": False,

@@ -10,7 +10,9 @@ from pydantic import Field
 from baukasten_core.contracts.embedding import EmbeddingSpace, Priority
 from baukasten_core.errors import InvalidOutput, ProviderUnavailable
 from baukasten_core.providers.connection import ConnectionConfig
-from baukasten_core.providers.embedding.worker import Vectors, clean, unit_rows
+from baukasten_core.providers.embedding.tokens import clean
+from baukasten_core.providers.embedding.vectors import Vectors, unit_rows
+from baukasten_core.providers.embedding.waiting import Places
 
 Ask = Callable[[list[str]], Awaitable[Sequence[Sequence[float]]]]
 
@@ -32,6 +34,9 @@ class RemoteEmbeddingConfig(ConnectionConfig):
     max_tokens: int = Field(512, ge=8, description="How much of a text it reads.")
     batch: int = Field(32, ge=1, le=2048, description="Texts in a request.")
     timeout: float = Field(60.0, gt=0, description="Seconds for an answer.")
+    max_queue: int = Field(
+        512, ge=1, description="As `embedding.max_queue`, which is where to set it."
+    )
 
 
 class RemoteEmbedder:
@@ -42,6 +47,7 @@ class RemoteEmbedder:
         self._config = config
         self._ask = ask
         self._dimensions = config.dimensions
+        self._places = Places(config.max_queue)
 
     @property
     def space(self) -> EmbeddingSpace:
@@ -65,10 +71,11 @@ class RemoteEmbedder:
         # Servers refuse an empty input; a space means the same nothing to every model.
         wanted = [clean(text) or " " for text in texts]
         size = self._config.batch
-        parts = [
-            self._checked(await self._ask(wanted[at : at + size]), len(wanted[at : at + size]))
-            for at in range(0, len(wanted), size)
-        ]
+        with self._places.taken(len(wanted), priority):
+            parts = [
+                self._checked(await self._ask(wanted[at : at + size]), len(wanted[at : at + size]))
+                for at in range(0, len(wanted), size)
+            ]
         return np.concatenate(parts)
 
     def _checked(self, rows: Sequence[Sequence[float]], count: int) -> Vectors:

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from baukasten_core.contracts.embedding import TextOrTokens
 from baukasten_core.errors import ProviderNotConfigured
+from baukasten_core.providers.embedding.cores import usable_cores
+from baukasten_core.providers.embedding.tokens import Tokenizer, Tokens, padded
+from baukasten_core.providers.embedding.vectors import Vectors, unit_rows
 from baukasten_core.providers.embedding.weights import LocalModelConfig, check_weights, space_of
-from baukasten_core.providers.embedding.worker import LocalEmbedder, Vectors, unit_rows
+from baukasten_core.providers.embedding.worker import LocalEmbedder
+
+if TYPE_CHECKING:
+    import torch
+
+CPU_BATCH_TOKENS = 2048
+GPU_BATCH_TOKENS = 32_768
 
 
 class SentenceTransformersConfig(LocalModelConfig):
     """torch, on a CPU or a GPU."""
 
     device: str | None = Field(None, description="`cpu`, `cuda`, ... Unset: the best there is.")
-    precision: Literal["f32", "bf16", "f16"] = Field("f32", description="What it computes in.")
+    precision: Literal["auto", "f32", "bf16", "f16"] = Field(
+        "auto",
+        description="What it computes in. `auto`: on a GPU bf16, or f16 where it has no bf16; "
+        "else f32, the reference.",
+    )
     hub: bool = Field(
         False,
         description="Fetch `model` from the Hugging Face hub (its own `dimensions` and `revision` "
         "must be given). Off: nothing is ever fetched.",
     )
-    batch: int = Field(16, ge=1, le=1024, description="Texts that go through it together.")
 
 
 def build(config: SentenceTransformersConfig) -> LocalEmbedder:
@@ -37,34 +49,57 @@ def build(config: SentenceTransformersConfig) -> LocalEmbedder:
         "sentence_transformers",
         space_of("sentence_transformers", config),
         lambda: TorchEngine(config),
-        batch=config.batch,
         load_wait=config.load_wait,
+        max_queue=config.max_queue,
     )
 
 
 class TorchEngine:
-    """A loaded sentence-transformers model."""
+    """A loaded sentence-transformers model. It attends by torch's scaled dot product (SDPA)
+    wherever transformers has it for the model."""
 
     def __init__(self, config: SentenceTransformersConfig) -> None:
         source: str | Path = config.model if config.hub else check_weights(config)
         import torch
         from sentence_transformers import SentenceTransformer
+        from sentence_transformers.util import get_device_name
 
-        if config.threads:
-            torch.set_num_threads(config.threads)
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        types = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+        device = config.device or get_device_name()
+        on_gpu = device.startswith("cuda")
+        torch.set_num_threads(config.threads or usable_cores())
+        self.batch_tokens = config.batch_tokens or (
+            GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS
+        )
         self._model = SentenceTransformer(
             str(source),
-            device=config.device,
+            device=device,
             revision=config.revision if config.hub else None,
             local_files_only=not config.hub,
-            model_kwargs={"torch_dtype": types[config.precision]},
-        )
-        self._model.max_seq_length = config.max_tokens
+            model_kwargs={"dtype": _precision(config, on_gpu=on_gpu)},
+        ).eval()
+        self._device = device
+        self._tokenizer = Tokenizer(self._model.tokenizer.backend_tokenizer, config.max_tokens)
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        vectors = self._model.encode(
-            list(texts), batch_size=len(texts), show_progress_bar=False, convert_to_numpy=True
-        )
-        return unit_rows(vectors)
+    def tokenize(self, inputs: Sequence[TextOrTokens]) -> list[Tokens]:
+        return self._tokenizer(inputs)
+
+    def encode(self, batch: Sequence[Sequence[int]]) -> Vectors:
+        import torch
+
+        ids, mask = (torch.from_numpy(part).to(self._device) for part in padded(batch))
+        with torch.inference_mode():
+            out = self._model({"input_ids": ids, "attention_mask": mask})
+        return unit_rows(out["sentence_embedding"].float().cpu().numpy())
+
+
+def _precision(config: SentenceTransformersConfig, *, on_gpu: bool) -> torch.dtype:
+    import torch
+
+    if config.precision != "auto":
+        return {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[
+            config.precision
+        ]
+    if not on_gpu:
+        return torch.float32
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float16

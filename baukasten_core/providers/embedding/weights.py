@@ -36,10 +36,17 @@ class LocalModelConfig(ProviderConfig):
         None, ge=1, description="Length of its vectors. Unset: read from the folder."
     )
     max_tokens: int = Field(256, ge=8, le=8192, description="How much of a text it reads.")
-    threads: int | None = Field(None, ge=1, description="Threads. Unset: what the process may use.")
-    batch: int = Field(4, ge=1, le=256, description="Texts that go through it together.")
+    threads: int | None = Field(
+        None, ge=1, description="Threads. Unset: the cores the process may use."
+    )
+    batch_tokens: int | None = Field(
+        None, ge=1, description="Tokens that go through it together. Unset: what suits the device."
+    )
     load_wait: float = Field(
         30.0, gt=0, description="Seconds a query waits for the model to load before 503."
+    )
+    max_queue: int = Field(
+        512, ge=1, description="As `embedding.max_queue`, which is where to set it."
     )
 
     @property

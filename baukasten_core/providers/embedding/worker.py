@@ -1,55 +1,52 @@
-"""What engines inside this process share: one thread, small batches, queries before bulk work."""
+"""What engines inside this process share: a thread that takes batches of all callers' texts."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from baukasten_core.contracts.embedding import EmbeddingSpace, Priority
+from baukasten_core.contracts.embedding import Embedded, EmbeddingSpace, Priority, TextOrTokens
 from baukasten_core.errors import ProviderError, ProviderUnavailable
+from baukasten_core.providers.embedding.tokens import Tokens
+from baukasten_core.providers.embedding.vectors import Vectors
+from baukasten_core.providers.embedding.waiting import Places, Request, Waiting, WaitingTexts
 
-Vectors = NDArray[np.float32]
-
-MAX_CHARACTERS = 1 << 16
-"""What a tokenizer is given of a text at most: far more than any model reads."""
+SLICE = 64
+"""Texts that are tokenised together: the engine begins with the first while the next are read."""
 
 
 class Engine(Protocol):
-    """A loaded model. Called from one thread only."""
+    """A loaded model."""
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of a small batch, shape (len(texts), dimensions)."""
+    batch_tokens: int
+    """What a batch holds at most, padding included."""
+
+    def tokenize(self, inputs: Sequence[TextOrTokens]) -> list[Tokens]:
+        """What is read of each input. Called from any thread, also while `encode` runs."""
         ...
 
-
-@dataclass(order=True, slots=True)
-class _Task:
-    rank: int
-    number: int
-    texts: Sequence[str] = field(compare=False)
-    result: Future[Vectors] = field(compare=False)
+    def encode(self, batch: Sequence[Sequence[int]]) -> Vectors:
+        """Unit vectors of tokenised texts, the longest first; shape (len(batch), dimensions).
+        Called from one thread only."""
+        ...
 
 
 class LocalEmbedder:
     """An `EmbeddingProvider` around an engine in this process.
 
-    The engine is loaded on first use, in the thread that then runs it, so the event loop is
-    never held up. Texts go through in batches of similar length; a query waits for one batch
-    of bulk work at most.
+    The engine is loaded on first use. Tokenising and computing have threads of their own, so the
+    event loop is never held up. Texts of all callers go through in batches of similar length; a
+    query waits for one batch of bulk work at most.
 
     Args:
         load: makes the engine; may take seconds. Tried again at the next call if it raises.
-        batch: texts in a batch; small ones waste least on padding.
         load_wait: how long a query waits for the model to load before it is told to come back.
+        max_queue: places for requests of each priority, see `Places`.
     """
 
     def __init__(
@@ -58,137 +55,144 @@ class LocalEmbedder:
         space: EmbeddingSpace,
         load: Callable[[], Engine],
         *,
-        batch: int,
         load_wait: float,
+        max_queue: int,
     ) -> None:
         self.name = name
         self.space = space
         self._load = load
-        self._batch = batch
         self._load_wait = load_wait
-        self._engine: Engine | None = None
-        self._tasks: queue.PriorityQueue[_Task] = queue.PriorityQueue()
-        self._numbers = itertools.count()
-        self._thread: threading.Thread | None = None
+        self._places = Places(max_queue)
+        self._running: _Running | None = None
         self._starting = threading.Lock()
 
     @property
     def loaded(self) -> bool:
         """Whether the model is in memory."""
-        return self._engine is not None
+        return self._running is not None and self._running.loaded
 
     async def embed(self, texts: Sequence[str], *, priority: Priority = "bulk") -> Vectors:
-        vectors = np.empty((len(texts), self.space.dimensions), dtype=np.float32)
-        if not texts:
-            return vectors
-        self._start()
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index].encode(**REPLACE)))
-        parts = [order[at : at + self._batch] for at in range(0, len(order), self._batch)]
-        results = [self._submit([texts[index] for index in part], priority) for part in parts]
-        answers = await self._wait(results, priority)
-        for part, answer in zip(parts, answers, strict=True):
-            vectors[part] = answer
-        return vectors
+        return (await self.embed_counted(texts, priority=priority)).vectors
+
+    async def embed_counted(
+        self, inputs: Sequence[TextOrTokens], *, priority: Priority = "bulk"
+    ) -> Embedded:
+        vectors = np.empty((len(inputs), self.space.dimensions), dtype=np.float32)
+        if not inputs:
+            return Embedded(vectors, (), ())
+        with self._places.taken(len(inputs), priority):
+            running = await self._started(priority)
+            request = Request(vectors, len(inputs), Future())
+            try:
+                read = await running.put(inputs, request, priority)
+                await asyncio.wrap_future(request.result)
+            finally:
+                request.result.cancel()  # what is still waiting of it is not worked on
+        cut = tuple(row for row, tokens in enumerate(read) if tokens.cut)
+        return Embedded(vectors, tuple(len(tokens.ids) for tokens in read), cut)
 
     async def close(self) -> None:
-        """End the thread after what is queued; the next call would start it again."""
+        """End the threads after what is queued; the next call would start them again."""
         with self._starting:
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            self._tasks.put(_Task(STOP, next(self._numbers), (), Future()))
-            await asyncio.to_thread(thread.join)
+            running, self._running = self._running, None
+        if running is not None:
+            await asyncio.to_thread(running.close)
 
-    def _start(self) -> None:
+    async def _started(self, priority: Priority) -> _Running:
         with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name=f"embed-{self.name}", daemon=True
-                )
-                self._thread.start()
+            if self._running is None or self._running.failed:
+                self._running = _Running(self.name, self._load)
+            running = self._running
+        if not running.loaded:
+            # Shielded: the others wait for it, too.
+            loading = asyncio.shield(asyncio.wrap_future(running.engine))
+            try:
+                await asyncio.wait_for(loading, self._load_wait if priority == "query" else None)
+            except TimeoutError:
+                raise ProviderUnavailable(
+                    "The embedding model is still loading; try again in a few seconds."
+                ) from None
+        return running
 
-    def _submit(self, texts: Sequence[str], priority: Priority) -> asyncio.Future[Vectors]:
-        result: Future[Vectors] = Future()
-        rank = QUERY if priority == "query" else BULK
-        self._tasks.put(_Task(rank, next(self._numbers), [clean(text) for text in texts], result))
-        return asyncio.wrap_future(result)
 
-    async def _wait(
-        self, results: Sequence[asyncio.Future[Vectors]], priority: Priority
-    ) -> list[Vectors]:
-        together = asyncio.gather(*results)
-        if priority == "bulk" or self.loaded:
-            return await together
-        try:
-            return await asyncio.wait_for(together, self._load_wait)
-        except TimeoutError:
-            raise ProviderUnavailable(
-                "The embedding model is still loading; try again in a few seconds."
-            ) from None
+class _Running:
+    """An engine with its threads; `engine` is there when it has loaded."""
+
+    def __init__(self, name: str, load: Callable[[], Engine]) -> None:
+        self.engine: Future[Engine] = Future()
+        self._name = name
+        self._load = load
+        self._waiting = WaitingTexts()
+        # Of their own: what is read of a query does not wait for that of a collection.
+        self._readers: dict[Priority, ThreadPoolExecutor] = {
+            "query": ThreadPoolExecutor(1, f"read-{name}"),
+            "bulk": ThreadPoolExecutor(1, f"read-{name}"),
+        }
+        self._thread = threading.Thread(target=self._run, name=f"embed-{name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def loaded(self) -> bool:
+        return self.engine.done() and self.engine.exception() is None
+
+    @property
+    def failed(self) -> bool:
+        return self.engine.done() and self.engine.exception() is not None
+
+    async def put(
+        self, inputs: Sequence[TextOrTokens], request: Request, priority: Priority
+    ) -> list[Tokens]:
+        """Tokenise what `request` is for and let it wait for the engine."""
+        loop, reader = asyncio.get_running_loop(), self._readers[priority]
+        read: list[Tokens] = []
+        for at in range(0, len(inputs), SLICE):
+            part = inputs[at : at + SLICE]
+            tokens = await loop.run_in_executor(reader, self.engine.result().tokenize, part)
+            texts = [Waiting(each.ids, request, at + row) for row, each in enumerate(tokens)]
+            self._waiting.put(texts, priority)
+            read += tokens
+        return read
+
+    def close(self) -> None:
+        self._waiting.close()
+        self._thread.join()
+        for reader in self._readers.values():
+            reader.shutdown()
 
     def _run(self) -> None:
-        while (first := self._tasks.get()).rank != STOP:
-            tasks = self._together(first)
+        try:
+            engine = self._load()
+        except Exception as error:
+            self.engine.set_exception(self._failure(error))
+            return
+        self.engine.set_result(engine)
+        while batch := self._waiting.take(engine.batch_tokens):
             try:
-                engine = self._engine = self._engine or self._load()
-                # A caller that went away, perhaps while it loaded, cancelled its batches.
-                tasks = [task for task in tasks if task.result.set_running_or_notify_cancel()]
-                _answer(tasks, engine)
-            except ProviderError as error:
-                _fail(tasks, error)
+                _answer(batch, engine.encode([text.ids for text in batch]))
             except Exception as error:
-                _fail(tasks, failure(self.name, error))
+                _fail(batch, self._failure(error))
 
-    def _together(self, first: _Task) -> list[_Task]:
-        """As many waiting tasks of the same rank as fit into one batch."""
-        tasks, room = [first], self._batch - len(first.texts)
-        while room > 0:
-            try:
-                task = self._tasks.get_nowait()
-            except queue.Empty:
-                break
-            if task.rank != first.rank or len(task.texts) > room:
-                self._tasks.put(task)
-                break
-            tasks.append(task)
-            room -= len(task.texts)
-        return tasks
+    def _failure(self, error: Exception) -> ProviderError:
+        """What an engine raised, without the text it was given."""
+        if isinstance(error, ProviderError):
+            return error
+        return ProviderUnavailable(
+            f"The embedding engine `{self._name}` failed ({type(error).__name__}); see its log.",
+            retry_after=30,
+        )
 
 
-def _answer(tasks: Sequence[_Task], engine: Engine) -> None:
-    if not tasks:
-        return
-    vectors = engine.encode([text for task in tasks for text in task.texts])
-    at = 0
-    for task in tasks:
-        task.result.set_result(vectors[at : at + len(task.texts)])
-        at += len(task.texts)
+def _answer(batch: Sequence[Waiting], vectors: Vectors) -> None:
+    for text, vector in zip(batch, vectors, strict=True):
+        request = text.request
+        request.vectors[text.row] = vector
+        request.left -= 1
+        if not request.left and request.result.set_running_or_notify_cancel():
+            request.result.set_result(request.vectors)
 
 
-def _fail(tasks: Sequence[_Task], error: Exception) -> None:
-    for task in tasks:
-        if task.result.running() or task.result.set_running_or_notify_cancel():
-            task.result.set_exception(error)
-
-
-QUERY, BULK, STOP = 0, 1, 2
-REPLACE = {"encoding": "utf-8", "errors": "replace"}
-
-
-def clean(text: str) -> str:
-    """`text` as tokenizers take it: lone surrogates replaced, cut far beyond what is read."""
-    return text[:MAX_CHARACTERS].encode(**REPLACE).decode()
-
-
-def failure(name: str, error: Exception) -> ProviderUnavailable:
-    """What an engine raised, without the text it was given."""
-    return ProviderUnavailable(
-        f"The embedding engine `{name}` failed ({type(error).__name__}); see its log.",
-        retry_after=30,
-    )
-
-
-def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
-    """Rows scaled to length 1, as float32; a row of zeros stays."""
-    rows = np.asarray(vectors, dtype=np.float32)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, 1e-12), dtype=np.float32)
+def _fail(batch: Sequence[Waiting], error: Exception) -> None:
+    for text in batch:
+        result = text.request.result
+        if not result.done() and result.set_running_or_notify_cancel():
+            result.set_exception(error)
