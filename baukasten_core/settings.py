@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "BAUKASTEN_"
 CLIENT_VARIABLES = frozenset({"BAUKASTEN_URL", "BAUKASTEN_TOKEN"})
 """Read by the client commands, not settings of the platform."""
 
-WEAK_SECRETS = frozenset({"secret", "changeme", "change-me", "password", "baukasten", "test"})
 MIN_SECRET_LENGTH = 32
 
 
@@ -40,6 +39,11 @@ class ServerSettings(Section):
     port: int = Field(8000, ge=1, le=65535, description="The one HTTP port.")
     public_url: str | None = Field(
         None, description="Address people use (mail links, OIDC). Unset: http://host:port."
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (),
+        description="Proxies whose `X-Forwarded-For` counts, addresses or networks (CIDR), besides "
+        "this machine: load balancers, and the nodes of a cluster.",
     )
     max_body_mib: int = Field(64, ge=1, description="Largest request body other than an upload.")
 
@@ -94,7 +98,13 @@ class AuthSettings(Section):
     refresh_days: int = Field(30, ge=1, description="Lifetime of a session, days.")
     mail_token_minutes: int = Field(60, ge=1, description="Lifetime of a mailed link, minutes.")
     attempts: int = Field(
-        10, ge=1, description="Failed sign-ins for one account or one address within the window."
+        10, ge=1, description="Failed sign-ins for one account within the window."
+    )
+    address_attempts: int = Field(
+        100,
+        ge=1,
+        description="Failed sign-ins, and tries to reset a password, from one address within the "
+        "window. Many people may be behind one.",
     )
     attempt_window_minutes: int = Field(15, ge=1, description="That window, minutes.")
     oidc: Mapping[str, Mapping[str, Any]] = Field(
@@ -287,7 +297,10 @@ def load_settings(values: Mapping[str, Any] | None = None) -> Settings:
     """
     _refuse_unknown_variables(os.environ)
     settings = _validated(dict(values or {}))
-    return _validated(_with_secrets(dict(values or {}), settings))
+    settings = _validated(_with_secrets(dict(values or {}), settings))
+    if settings.mode == "production":
+        _refuse_weak(settings)
+    return settings
 
 
 def setting_names(model: type[BaseModel] = Settings, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -356,15 +369,13 @@ def _with_secrets(values: dict[str, Any], settings: Settings) -> dict[str, Any]:
             missing.append((section, key))
             continue
         merged.setdefault(section, {})[key] = stored[f"{section}.{key}"]
-    if missing and settings.mode == "production":
+    if settings.mode == "production":
         _refuse_missing(missing, settings)
     elif missing:
         new = {f"{section}.{key}": secrets.token_urlsafe(48) for section, key in missing}
         stored = _store_secrets(path, new)
         for section, key in missing:
             merged.setdefault(section, {})[key] = stored[f"{section}.{key}"]
-    if settings.mode == "production":
-        _refuse_weak(merged, settings)
     return merged
 
 
@@ -384,23 +395,30 @@ def _store_secrets(path: Path, new: dict[str, str]) -> dict[str, str]:
 
 
 def _refuse_missing(missing: list[tuple[str, str]], settings: Settings) -> None:
-    needed = [
-        (section, key)
-        for section, key in missing
-        if (section, key) == ("auth", "token_key")
-        or (key == "app_password" and settings.database.app_url is None)
-        or (key == "embedded_password" and settings.database.url is None)
-    ]
+    needed = [secret for secret in _secrets_in_use(settings) if secret in missing]
     if needed:
         names = ", ".join(variable(f"{section}.{key}") for section, key in needed)
         raise ValueError(f"production mode needs these secrets to be set: {names}")
 
 
-def _refuse_weak(values: dict[str, Any], settings: Settings) -> None:
-    configured = settings.auth.token_key.get_secret_value() if settings.auth.token_key else ""
-    key = configured or str(values.get("auth", {}).get("token_key", ""))
-    if len(key) < MIN_SECRET_LENGTH or key.lower() in WEAK_SECRETS:
+def _refuse_weak(settings: Settings) -> None:
+    weak = [
+        variable(f"{section}.{key}")
+        for section, key in _secrets_in_use(settings)
+        if len(getattr(getattr(settings, section), key).get_secret_value()) < MIN_SECRET_LENGTH
+    ]
+    if weak:
         raise ValueError(
-            f"production mode refuses {variable('auth.token_key')}: it must be random and have "
+            f"production mode refuses {', '.join(weak)}: a secret must be random and have "
             f"{MIN_SECRET_LENGTH} characters or more"
         )
+
+
+def _secrets_in_use(settings: Settings) -> list[tuple[str, str]]:
+    database = settings.database
+    unused = set()
+    if database.app_url is not None:
+        unused.add("app_password")
+    if database.app_url is not None or database.url is not None:
+        unused.add("embedded_password")
+    return [(section, key) for section, key in SECRETS if key not in unused]

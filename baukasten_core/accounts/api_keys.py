@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete, select, text
@@ -17,6 +17,7 @@ from baukasten_core.contracts.auth import Principal
 from baukasten_core.errors import NotFound, Unprocessable
 
 PROJECT = text("SELECT id FROM core.projects WHERE tenant_id = :tenant AND id = :id")
+LONGEST = timedelta(days=3653)
 SHOWN_CHARACTERS = len(API_KEY_PREFIX) + 6
 
 
@@ -40,11 +41,14 @@ async def create_api_key(
     """A key for the principal in their present tenant.
 
     Raises:
-        Unprocessable: an unknown scope, or a time that has passed.
+        Unprocessable: an unknown scope, or a time that has passed or is more than ten years off.
         NotFound: the project is none of theirs.
     """
-    if expires_at is not None and expires_at <= datetime.now(UTC):
+    now = datetime.now(UTC)
+    if expires_at is not None and expires_at <= now:
         raise Unprocessable("`expires_at` has passed already.")
+    if expires_at is not None and expires_at > now + LONGEST:
+        raise Unprocessable("`expires_at` is more than ten years off; leave it out for no end.")
     if project_id is not None:
         values = {"tenant": principal.tenant_id, "id": project_id}
         if await session.scalar(PROJECT, values) is None:

@@ -15,6 +15,7 @@ from baukasten_core.accounts.secrets import digest, new_secret
 
 Purpose = Literal["verify", "reset"]
 
+IS_GOOD = text("SELECT core.mail_token_is_good(:hash, :purpose)")
 TAKE = text("SELECT * FROM core.take_mail_token(:hash, :purpose)")
 
 
@@ -41,6 +42,12 @@ async def create_mail_token(
     )
     await session.flush()
     return secret
+
+
+async def is_good_mail_token(session: AsyncSession, token: str, purpose: Purpose) -> bool:
+    """Whether `take_mail_token` would take it; look before work that costs."""
+    values = {"hash": digest(token), "purpose": purpose}
+    return bool(await session.scalar(IS_GOOD, values))
 
 
 async def take_mail_token(session: AsyncSession, token: str, purpose: Purpose) -> TakenToken | None:

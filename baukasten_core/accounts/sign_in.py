@@ -4,10 +4,10 @@ whether it was the address or the password that was wrong."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from baukasten_core.accounts.throttle import (
     SignInAttempt,
+    SignInLimits,
     begin_sign_in,
     end_sign_in,
     too_many,
@@ -29,23 +29,21 @@ async def sign_in(
     providers: Sequence[AuthProvider],
     credentials: PasswordCredentials,
     address: str,
-    *,
-    limit: int,
-    window: timedelta,
+    limits: SignInLimits,
 ) -> Identity | ExternalIdentity | None:
     """Who that is, or None if the credentials are wrong.
 
     Args:
         credentials: with `email` as `normal_email` gives it.
         address: where the attempt comes from.
-        limit, window: failed attempts allowed for an account or address, and within which time.
+        limits: failed attempts that are allowed.
 
     Raises:
         TooManyRequests: with the seconds to wait.
     """
     attempt = SignInAttempt(credentials.email, address)
     async with database.transaction() as session:
-        wait = await begin_sign_in(session, attempt, limit=limit, window=window)
+        wait = await begin_sign_in(session, attempt, limits)
     if wait:
         raise too_many(wait)
     identity = await ask(providers, credentials, database)

@@ -1,6 +1,7 @@
 """Attempts are counted in the database, so that a limit holds across replicas.
 
-Sign-ins count for the address they come from and for the account they try. An address from which
+Sign-ins count for the address they come from and for the account they try; an address may try more
+often than an account may be tried, because many people may be behind it. An address from which
 the account's owner has signed in before has a count of its own, so that strangers who keep trying
 an account don't lock its owner out; a reset by mail makes an address known, too.
 """
@@ -16,11 +17,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from baukasten_core.accounts.secrets import digest
 from baukasten_core.errors import TooManyRequests
 
-BEGIN = text("SELECT core.begin_sign_in(:address, :account, :pair, :known, :limit, :window)")
+BEGIN = text(
+    "SELECT core.begin_sign_in(:address, :account, :pair, :known, :account_limit, :address_limit,"
+    " :window)"
+)
 END = text("SELECT core.end_sign_in(:address, :account, :pair, :known, :known_for)")
 TAKE = text("SELECT core.take_attempt(:key, :limit, :window)")
 
 KNOWN_FOR = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class SignInLimits:
+    """Failed sign-ins within `window`, for one account and from one address."""
+
+    account: int
+    address: int
+    window: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +53,17 @@ class SignInAttempt:
         }
 
 
-async def begin_sign_in(
-    session: AsyncSession, attempt: SignInAttempt, *, limit: int, window: timedelta
-) -> int:
+async def begin_sign_in(session: AsyncSession, attempt: SignInAttempt, limits: SignInLimits) -> int:
     """Count an attempt before its password is looked at; commit before looking.
 
     Returns 0, or the seconds to wait.
     """
-    values = {**attempt.keys(), "limit": limit, "window": window}
+    values = {
+        **attempt.keys(),
+        "account_limit": limits.account,
+        "address_limit": limits.address,
+        "window": limits.window,
+    }
     return int(await session.scalar(BEGIN, values) or 0)
 
 

@@ -137,6 +137,14 @@ BEGIN
     RETURN v_session.user_id;
 END $$;
 
+-- Whether a mailed token would be taken now. Nothing is used up, and nobody is named.
+CREATE FUNCTION core.mail_token_is_good(p_hash bytea, p_purpose text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM core.mail_tokens m JOIN core.users u ON u.id = m.user_id
+                   WHERE m.token_hash = p_hash AND m.purpose = p_purpose AND m.expires_at > now()
+                     AND u.is_active)
+$$;
+
 -- Use up a mailed token: it proves that the address is its user's, so the address is verified.
 -- No row: unknown, used or too old. was_verified is what it was before.
 CREATE FUNCTION core.take_mail_token(p_hash bytea, p_purpose text)
@@ -183,9 +191,10 @@ BEGIN
 END $$;
 
 -- Count a sign-in before its password is looked at, so that a thousand at once are a thousand.
--- From where the account's owner has signed in before, strangers' attempts do not count.
+-- From where the account's owner has signed in before, strangers' attempts do not count. Behind
+-- one address there may be many people, so it has a limit of its own.
 CREATE FUNCTION core.begin_sign_in(p_address bytea, p_account bytea, p_pair bytea, p_known bytea,
-                                   p_limit integer, p_window interval)
+                                   p_limit integer, p_address_limit integer, p_window interval)
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
 DECLARE
@@ -194,7 +203,7 @@ BEGIN
     IF EXISTS (SELECT FROM attempts WHERE key = p_known AND until > now()) THEN
         v_key := p_pair;
     END IF;
-    RETURN greatest(take_attempt(p_address, p_limit, p_window),
+    RETURN greatest(take_attempt(p_address, p_address_limit, p_window),
                     take_attempt(v_key, p_limit, p_window));
 END $$;
 
@@ -339,16 +348,21 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp
 $$;
 
 -- Change an account (NULL: as it is). The last active admin can't be demoted or deactivated; who
--- is deactivated or gets a new password is signed out everywhere.
+-- is deactivated or gets a new password is signed out everywhere. Links that were mailed to an
+-- address that is not the account's any more are void.
 CREATE FUNCTION core.admin_update_user(p_user uuid, p_email text, p_hash text, p_is_active boolean,
                                        p_is_verified boolean, p_is_admin boolean)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+DECLARE
+    v_email text;
 BEGIN
     IF NOT caller_is_admin() THEN RETURN 'forbidden'; END IF;
     IF (p_is_active IS false OR p_is_admin IS false) AND last_admin(p_user) THEN
         RETURN 'last_admin';
     END IF;
+    SELECT email INTO v_email FROM users WHERE id = p_user FOR UPDATE;
+    IF NOT FOUND THEN RETURN 'not_found'; END IF;
     UPDATE users SET
         email = coalesce(p_email, email),
         password_hash = coalesce(p_hash, password_hash),
@@ -357,9 +371,10 @@ BEGIN
         is_admin = coalesce(p_is_admin, is_admin),
         updated_at = now()
     WHERE id = p_user;
-    IF NOT FOUND THEN RETURN 'not_found'; END IF;
     IF p_is_active IS false OR p_hash IS NOT NULL THEN
         DELETE FROM sessions WHERE user_id = p_user;
+    END IF;
+    IF p_is_active IS false OR p_hash IS NOT NULL OR p_email <> v_email THEN
         DELETE FROM mail_tokens WHERE user_id = p_user;
     END IF;
     RETURN 'ok';
@@ -431,14 +446,16 @@ END $$;
 -- nothing else becomes SQL.
 
 -- The tables on the data map that are there. `mine` is the condition for a user's rows, the user
--- being $1; where the owner's column is JSON (jobs), its member `user_id` counts.
+-- being $1; where the owner's column is JSON (jobs), its member `user_id` counts. An invitation is
+-- also its receiver's, but not before they have proved that the address is theirs.
 CREATE FUNCTION core.mapped_tables()
 RETURNS TABLE (plugin text, name text, relation regclass, mine text, exclude text[],
                retention_days integer)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT d.plugin, c.relname::text, c.oid::regclass,
            CASE WHEN c.oid = 'core.invitations'::regclass
-                THEN '(user_id = $1 OR email = (SELECT u.email FROM core.users u WHERE u.id = $1))'
+                THEN '(user_id = $1 OR email = (SELECT u.email FROM core.users u'
+                     ' WHERE u.id = $1 AND u.is_verified))'
                 WHEN o.atttypid = 'jsonb'::regtype
                 THEN format('%I->>''user_id'' = $1::text', o.attname)
                 ELSE format('%I = $1', o.attname) END,

@@ -10,12 +10,21 @@ from fastapi import APIRouter, Form, Header, Request, Response
 from baukasten_core.accounts import sessions, users
 from baukasten_core.accounts.api_keys import delete_api_keys
 from baukasten_core.accounts.identities import user_of
-from baukasten_core.accounts.mail_tokens import delete_mail_tokens, take_mail_token
+from baukasten_core.accounts.mail_tokens import (
+    delete_mail_tokens,
+    is_good_mail_token,
+    take_mail_token,
+)
 from baukasten_core.accounts.mails import queue_link
 from baukasten_core.accounts.models import User
 from baukasten_core.accounts.passwords import hash_password
 from baukasten_core.accounts.sign_in import sign_in
-from baukasten_core.accounts.throttle import SignInAttempt, end_sign_in, require_attempt
+from baukasten_core.accounts.throttle import (
+    SignInAttempt,
+    SignInLimits,
+    end_sign_in,
+    require_attempt,
+)
 from baukasten_core.contracts.auth import ExternalIdentity, PasswordCredentials, Scope
 from baukasten_core.db.session import enter_scope
 from baukasten_core.errors import BadRequest, Forbidden, Unauthorized
@@ -59,7 +68,7 @@ async def register(
     async with services.database.transaction() as session:
         await require_attempt(
             session,
-            f"register|{client_address(request)}",
+            f"register|{_address(request, services)}",
             limit=auth.registrations,
             window=timedelta(hours=1),
             refusal="Too many accounts were made from this address within an hour.",
@@ -97,9 +106,8 @@ async def login(
         services.database,
         services.auth,
         credentials,
-        client_address(request),
-        limit=auth.attempts,
-        window=timedelta(minutes=auth.attempt_window_minutes),
+        _address(request, services),
+        SignInLimits(auth.attempts, auth.address_attempts, _window(services)),
     )
     if identity is None:
         raise BadRequest("LOGIN_BAD_CREDENTIALS", hint="The address or the password is not right.")
@@ -163,10 +171,23 @@ async def request_verify_token(body: EmailIn, services: ServicesDep) -> None:
         await queue_link(session, services.jobs, body.email, "verify")
 
 
-@router.post("/reset-password", responses=problem_responses(400))
+@router.post("/reset-password", responses=problem_responses(400, 429))
 async def reset_password(body: ResetIn, request: Request, services: ServicesDep) -> None:
     """Set a new password with a mailed token. Ends every session; where the address was never
     verified, somebody else may have made the account, so its API keys end as well."""
+    address = _address(request, services)
+    async with services.database.transaction() as session:
+        await require_attempt(
+            session,
+            f"reset|{address}",
+            limit=services.settings.auth.address_attempts,
+            window=_window(services),
+            refusal="Too many attempts to set a password from this address.",
+        )
+        good = await is_good_mail_token(session, body.token, "reset")
+    if not good:
+        raise _bad_token("RESET_PASSWORD_BAD_TOKEN")
+    # Only now: hashing costs, and anybody may ask.
     stored = await hash_password(body.password)
     async with services.database.transaction() as session:
         taken = await take_mail_token(session, body.token, "reset")
@@ -180,7 +201,7 @@ async def reset_password(body: ResetIn, request: Request, services: ServicesDep)
             await delete_api_keys(session, taken.user_id)
         await audit.record(session, Scope(taken.user_id), "password.reset")
         email = (await users.get_user(session, taken.user_id)).email
-        await end_sign_in(session, SignInAttempt(email, client_address(request)))
+        await end_sign_in(session, SignInAttempt(email, address))
 
 
 @router.post("/verify", response_model=UserOut, responses=problem_responses(400))
@@ -194,6 +215,14 @@ async def verify(body: TokenIn, services: ServicesDep) -> User:
             raise BadRequest("VERIFY_USER_ALREADY_VERIFIED", hint="There is nothing left to do.")
         await enter_scope(session, Scope(taken.user_id))
         return await users.get_user(session, taken.user_id)
+
+
+def _address(request: Request, services: Services) -> str:
+    return client_address(request, services.settings.server.trusted_proxies)
+
+
+def _window(services: Services) -> timedelta:
+    return timedelta(minutes=services.settings.auth.attempt_window_minutes)
 
 
 def _tokens(response: Response, services: Services, rotated: sessions.Rotated) -> TokenOut:

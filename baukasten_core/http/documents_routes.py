@@ -25,6 +25,7 @@ from baukasten_core.http.dependencies import (
 )
 from baukasten_core.http.documents_events import progress_events
 from baukasten_core.http.documents_schemas import (
+    QUERY_CHARACTERS,
     DocumentFound,
     DocumentOut,
     PassageOut,
@@ -130,7 +131,7 @@ async def list_documents(
 async def search(
     kit: CurrentKit,
     services: ServicesDep,
-    query: Annotated[str, Query(description="3 or more characters.")],
+    query: Annotated[str, Query(max_length=QUERY_CHARACTERS, description="3 or more characters.")],
     project_id: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 5,
 ) -> list[DocumentFound]:

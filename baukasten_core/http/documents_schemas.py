@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Status = Literal["queued", "processing", "ready", "failed"]
 Limit = Annotated[int, Field(ge=1, le=100)]
+QUERY_CHARACTERS = 2000
+"""Longest query: what is longer is no question, and costs the embedder for nothing."""
+
 LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 
 
@@ -84,7 +87,7 @@ class UrlIn(BaseModel):
 class SearchIn(BaseModel):
     """A search; `documents` narrows it, `language` (ISO 639-1) says how the query is stemmed."""
 
-    query: str
+    query: Annotated[str, StringConstraints(max_length=QUERY_CHARACTERS)]
     project_id: UUID | None = None
     limit: Limit = 5
     documents: Annotated[list[UUID], Field(max_length=1000)] | None = None

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, StringConstraints
 
+from baukasten_core.accounts.scopes import require_scope
 from baukasten_core.contracts.llm import Source
+from baukasten_core.http.documents_schemas import QUERY_CHARACTERS
 from baukasten_core.kit import Kit
 
 PASSAGES = 6
-QUERY_CHARACTERS = 2000
 SHORTEST_QUERY = 3
 
 
@@ -45,12 +46,16 @@ class SourceIn(BaseModel):
 async def sources_for(
     kit: Kit, project_id: UUID | None, query: str, given: Sequence[SourceIn]
 ) -> tuple[Source, ...]:
-    """The given sources, else the passages of the project's documents that fit the query."""
+    """The given sources, else the passages of the project's documents that fit the query.
+
+    Raises `Forbidden` for an API key that may ask models, but read no documents.
+    """
     if given:
         return tuple(item.source() for item in given)
     wanted = query.strip()[:QUERY_CHARACTERS]
     if project_id is None or len(wanted) < SHORTEST_QUERY:
         return ()
+    require_scope(kit.principal, "read")
     passages = await kit.search(project_id, wanted, limit=PASSAGES)
     return tuple(Source(passage.text, passage.title, str(passage.chunk_id)) for passage in passages)
 

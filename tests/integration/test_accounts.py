@@ -37,6 +37,7 @@ from baukasten_core.testing.fixtures_db import DatabaseUrls, create_user
 PASSWORD = "a password of a test"
 PROVIDERS = [build(PasswordConfig())]
 WINDOW = timedelta(minutes=15)
+LIMITS = throttle.SignInLimits(account=3, address=5, window=WINDOW)
 
 
 def fresh_email() -> str:
@@ -50,16 +51,10 @@ async def register(database: Database, email: str, **options: object) -> users.N
 
 
 async def attempt(
-    database: Database, email: str, password: str, address: str, limit: int = 3
+    database: Database, email: str, password: str, address: str
 ) -> Identity | ExternalIdentity | None:
-    return await sign_in(
-        database,
-        PROVIDERS,
-        PasswordCredentials(email, password),
-        address,
-        limit=limit,
-        window=WINDOW,
-    )
+    credentials = PasswordCredentials(email, password)
+    return await sign_in(database, PROVIDERS, credentials, address, LIMITS)
 
 
 async def test_a_new_user_has_a_personal_tenant_with_the_given_residency(
@@ -174,10 +169,22 @@ async def test_failed_sign_ins_are_limited_for_an_address_over_all_accounts(
     database: Database,
 ) -> None:
     address = fresh_email()
-    for _ in range(3):
+    for _ in range(5):
         assert await attempt(database, fresh_email(), "wrong", address) is None
     with pytest.raises(TooManyRequests):
         await attempt(database, fresh_email(), "wrong", address)
+
+
+async def test_one_account_that_is_tried_too_often_leaves_its_neighbours_alone(
+    database: Database,
+) -> None:
+    tried, neighbour, address = fresh_email(), fresh_email(), fresh_email()
+    await register(database, neighbour)
+    for _ in range(3):
+        assert await attempt(database, tried, "wrong", address) is None
+    with pytest.raises(TooManyRequests):
+        await attempt(database, tried, "wrong", address)
+    assert await attempt(database, neighbour, PASSWORD, address) is not None
 
 
 async def test_strangers_do_not_lock_the_owner_out_of_a_known_address(database: Database) -> None:
@@ -203,7 +210,7 @@ async def test_attempts_at_the_same_time_are_all_counted(database: Database) -> 
 
     async def once() -> int:
         async with database.transaction() as session:
-            return await throttle.begin_sign_in(session, subject, limit=3, window=WINDOW)
+            return await throttle.begin_sign_in(session, subject, LIMITS)
 
     waits = await asyncio.gather(*(once() for _ in range(20)))
     assert sum(wait == 0 for wait in waits) == 3

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from ipaddress import ip_network
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +16,7 @@ import httpx
 import psycopg
 import pytest
 from fastapi import FastAPI
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import text
 
 from baukasten_core.accounts.authenticate import open_api_key
@@ -92,6 +97,22 @@ async def person(
     access = services.tokens.issue(started.session_id, made.user_id)
     someone.tokens = {"access_token": access, "refresh_token": started.refresh_token}
     return someone
+
+
+@contextmanager
+def changed_settings(app: FastAPI, section: str, **values: Any) -> Iterator[None]:
+    """The application with other settings, for a while."""
+    services = app.state.services
+    changed = getattr(services.settings, section).model_copy(update=values)
+    settings = services.settings.model_copy(update={section: changed})
+    app.state.services = dataclasses.replace(services, settings=settings)
+    try:
+        yield
+    finally:
+        app.state.services = services
+
+
+changed_auth = partial(changed_settings, section="auth")
 
 
 async def verify_link(person: Person, outbox: Outbox) -> str:
@@ -182,18 +203,12 @@ async def test_a_password_of_1024_bytes_counts_to_its_last_byte(
 async def test_an_address_makes_so_many_accounts_and_no_more(
     app: FastAPI, client: httpx.AsyncClient
 ) -> None:
-    services = app.state.services
-    few = services.settings.auth.model_copy(update={"registrations": 2})
-    settings = services.settings.model_copy(update={"auth": few})
-    app.state.services = dataclasses.replace(services, settings=settings)
     elsewhere = httpx.ASGITransport(app, client=("203.0.113.7", 1))
-    try:
+    with changed_auth(app, registrations=2):
         async with httpx.AsyncClient(transport=elsewhere, base_url="http://test") as crowd:
             answers = [await Person(crowd).register() for _ in range(3)]
-        assert [answer.status_code for answer in answers] == [201, 201, 429]
-        assert int(answers[2].headers["retry-after"]) > 0
-    finally:
-        app.state.services = services
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert int(answers[2].headers["retry-after"]) > 0
 
 
 async def test_signing_in_and_out_is_in_the_audit_log_without_the_address(
@@ -220,14 +235,8 @@ async def test_signing_in_and_out_is_in_the_audit_log_without_the_address(
 
 
 async def test_registration_can_be_closed(app: FastAPI, client: httpx.AsyncClient) -> None:
-    services = app.state.services
-    closed = services.settings.auth.model_copy(update={"registration": False})
-    settings = services.settings.model_copy(update={"auth": closed})
-    app.state.services = dataclasses.replace(services, settings=settings)
-    try:
+    with changed_auth(app, registration=False):
         response = await Person(client).register()
-    finally:
-        app.state.services = services
     assert response.status_code == 403
     assert "closed" in response.json()["detail"]
 
@@ -272,6 +281,23 @@ async def test_too_many_wrong_sign_ins_are_429_with_retry_after(
     response = await client.post("/auth/reset-password", json=reset, headers=headers)
     assert response.status_code == 200
     assert (await owner.login("another password")).status_code == 200
+
+
+async def test_behind_a_trusted_proxy_each_client_is_counted_for_itself(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    """Our ingress saw 10.1.2.3, a load balancer, whose word counts if the operator says so."""
+
+    async def attempt(address: str) -> int:
+        form = {"username": f"{uuid4().hex}@example.test", "password": "wrong password"}
+        headers = {"X-Forwarded-For": f"{address}, 10.1.2.3"}
+        return (await client.post("/auth/login", data=form, headers=headers)).status_code
+
+    with changed_auth(app, address_attempts=1):
+        assert [await attempt("203.0.113.20"), await attempt("203.0.113.21")] == [400, 429]
+        with changed_settings(app, "server", trusted_proxies=(ip_network("10.1.0.0/16"),)):
+            assert [await attempt("203.0.113.22"), await attempt("203.0.113.23")] == [400, 400]
+            assert await attempt("203.0.113.23") == 429
 
 
 async def test_logout_ends_the_token_at_once(person: Person) -> None:
@@ -362,6 +388,35 @@ async def test_a_reset_that_sets_no_good_password_keeps_the_link(
     assert (await person.client.post("/auth/reset-password", json=body)).status_code == 422
     body["password"] = "long enough now"
     assert (await person.client.post("/auth/reset-password", json=body)).status_code == 200
+
+
+async def test_a_token_that_is_none_costs_no_hash(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> str:
+        raise AssertionError("hashed for a stranger")
+
+    monkeypatch.setattr(Argon2Hasher, "hash", never)
+    body = {"token": "made up", "password": PASSWORD}
+    response = await client.post("/auth/reset-password", json=body)
+    is_problem(response, 400, "RESET_PASSWORD_BAD_TOKEN")
+
+
+async def test_an_address_tries_so_many_reset_tokens_and_no_more(
+    app: FastAPI, person: Person, outbox: Outbox
+) -> None:
+    await person.client.post("/auth/forgot-password", json={"email": person.email})
+    good = {"token": await outbox.token(person.email), "password": "a new password"}
+    bad = {**good, "token": "made up"}
+    with changed_auth(app, address_attempts=2):
+        answers = [
+            await person.client.post(
+                "/auth/reset-password", json=body, headers={"X-Forwarded-For": address}
+            )
+            for body, address in [(bad, "203.0.113.8")] * 3 + [(good, "203.0.113.9")]
+        ]
+    assert [answer.status_code for answer in answers] == [400, 400, 429, 200]
+    assert int(answers[2].headers["retry-after"]) > 0
 
 
 @pytest.mark.parametrize("path", ["/auth/forgot-password", "/auth/request-verify-token"])
@@ -624,6 +679,9 @@ async def test_a_key_that_cannot_be_is_refused(person: Person, user: SignedIn) -
         ({"name": "a\u0000b"}, 422),
         ({"expires_at": past}, 422),
         ({"expires_at": "2030-01-01T00:00:00"}, 422),
+        ({"expires_at": "0001-01-01T00:00:00+14:00"}, 422),
+        ({"expires_at": "9999-12-31T23:59:59-12:00"}, 422),
+        ({"expires_at": (datetime.now(UTC) + timedelta(days=3654)).isoformat()}, 422),
         ({"project_id": str(uuid4())}, 404),
     ):
         response = await person.post("/auth/api-keys", {"name": "k", **fields})
@@ -674,11 +732,19 @@ async def test_a_new_password_ends_all_other_sessions(person: Person) -> None:
     assert (await person.login("quite another password")).status_code == 200
 
 
-async def test_a_new_address_makes_old_links_void(person: Person, outbox: Outbox) -> None:
+@pytest.mark.parametrize("who", ["the user", "an admin"])
+async def test_a_new_address_makes_old_links_void(
+    person: Person, admin: SignedIn, outbox: Outbox, who: str
+) -> None:
+    me = (await person.get("/auth/me")).json()["id"]
     await person.client.post("/auth/forgot-password", json={"email": person.email})
     old = await outbox.token(person.email)
     change = {"email": f"{uuid4().hex}@example.test"}
-    await person.client.patch("/users/me", json=change, headers=person.headers)
+    if who == "an admin":
+        changed = await person.client.patch(f"/users/{me}", json=change, headers=admin.headers)
+    else:
+        changed = await person.client.patch("/users/me", json=change, headers=person.headers)
+    assert changed.status_code == 200
     body = {"token": old, "password": "stolen by the old mailbox"}
     response = await person.client.post("/auth/reset-password", json=body)
     is_problem(response, 400, "RESET_PASSWORD_BAD_TOKEN")

@@ -378,6 +378,17 @@ async def test_a_query_of_less_than_three_characters_is_400(
     assert posted.status_code == 400
 
 
+@pytest.mark.parametrize(("length", "status"), [(2000, 200), (2001, 422)])
+async def test_a_query_is_not_longer_than_a_question(
+    client: httpx.AsyncClient, user: SignedIn, length: int, status: int
+) -> None:
+    query = "heron " * (length // 6) + "x" * (length % 6)
+    got = await client.get("/documents/search", params={"query": query}, headers=user.headers)
+    body = {"query": query}
+    posted = await client.post("/documents/search", json=body, headers=user.headers)
+    assert (got.status_code, posted.status_code) == (status, status)
+
+
 @pytest.mark.parametrize("limit", [0, 101, "x"])
 async def test_a_limit_out_of_range_is_422(
     client: httpx.AsyncClient, user: SignedIn, limit: object

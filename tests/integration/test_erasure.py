@@ -117,6 +117,25 @@ async def test_the_receipt_is_kept_names_nobody_and_can_be_proved(
         assert secret not in kept
 
 
+@pytest.mark.parametrize(("verified", "left"), [(False, 1), (True, 0)])
+async def test_an_invitation_goes_with_an_account_that_has_proved_its_address(
+    connection: Connection,
+    eraser: Eraser,
+    tenant: Principal,
+    stranger: Principal,
+    verified: bool,
+    left: int,
+) -> None:
+    """Whoever signs up with somebody else's address can't erase what was sent to it."""
+    change = "UPDATE core.users SET is_verified = %s WHERE id = %s"
+    connection.execute(change, [verified, tenant.user_id])
+    add_row(connection, tables(connection)["core.invitations"], stranger, {}, email=tenant.email)
+    receipt = await eraser.erase(tenant.user_id, tenant.scope)
+    query = "SELECT count(*) FROM core.invitations WHERE email = %s"
+    assert connection.execute(query, [tenant.email]).fetchone() == (left,)
+    assert receipt.body["rows"]["core.invitations"] == {"before": 1 - left, "after": 0}
+
+
 async def test_an_entry_of_the_audit_log_stays_and_forgets_who_it_was(
     connection: Connection, database: Database, eraser: Eraser, tenant: Principal
 ) -> None:

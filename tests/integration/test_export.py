@@ -109,6 +109,24 @@ async def test_rows_in_a_shared_tenant_are_in_it(
     assert ids == [str(mine["core.messages"]["id"])]
 
 
+@pytest.mark.parametrize(("verified", "found"), [(False, 0), (True, 1)])
+async def test_an_invitation_is_its_receivers_once_the_address_is_proved(
+    client: httpx.AsyncClient,
+    database_urls: DatabaseUrls,
+    user: SignedIn,
+    other_user: SignedIn,
+    verified: bool,
+    found: int,
+) -> None:
+    with psycopg.connect(database_urls.owner, autocommit=True) as connection:
+        change = "UPDATE core.users SET is_verified = %s WHERE id = %s"
+        connection.execute(change, [verified, user.id])
+        invitations, email = tables(connection)["core.invitations"], user.principal.email
+        add_row(connection, invitations, other_user.principal, {}, email=email)
+    entries = await export(client, user)
+    assert len(entries["data/core/invitations.json"]) == found
+
+
 async def test_original_files_are_in_it_and_a_missing_one_is_named(
     client: httpx.AsyncClient, services: Services, database_urls: DatabaseUrls, user: SignedIn
 ) -> None:

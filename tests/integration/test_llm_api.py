@@ -222,6 +222,29 @@ async def test_a_projects_documents_are_the_sources(
     assert f"[1] Billing\n{SOURCE}" in ollama.requests[-1].json()["messages"][-1]["content"]
 
 
+@pytest.mark.parametrize(("scopes", "status"), [(["llm"], 403), (["read", "llm"], 200)])
+async def test_a_key_that_may_not_read_gets_no_passages_through_a_model(
+    client: Client, user: SignedIn, ollama: OllamaEmulator, scopes: list[str], status: int
+) -> None:
+    body = {"name": "Handbook", "type": "other"}
+    project_id = (await client.post("/projects", json=body, headers=user.headers)).json()["id"]
+    body = {"content": SOURCE, "project_id": project_id}
+    await client.post("/documents/text", json=body, headers=user.headers)
+    key = {"name": "a program", "scopes": scopes}
+    made = (await client.post("/auth/api-keys", json=key, headers=user.headers)).json()
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    question = "When are invoices sent?"
+    chat = {"messages": [{"role": "user", "content": question}], "project_id": project_id}
+    generate: dict[str, Any] = {"prompt": question, "project_id": project_id}
+    for path, asked in (("/llm/generate", generate), ("/v1/chat/completions", chat)):
+        answer = await client.post(path, json=asked, headers=headers)
+        assert (path, answer.status_code) == (path, status)
+    given = await client.post(
+        "/llm/generate", json={**generate, "sources": [{"text": SOURCE}]}, headers=headers
+    )
+    assert given.status_code == 200
+
+
 async def test_sources_reach_the_model_numbered(
     client: Client, user: SignedIn, ollama: OllamaEmulator
 ) -> None:

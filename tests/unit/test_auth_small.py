@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 from fastapi import Request
 
@@ -12,9 +14,11 @@ from baukasten_core.errors import Unprocessable
 from baukasten_core.http.addresses import client_address
 from baukasten_core.http.sealed import Sealer
 
+TRUSTED = (ip_network("10.0.0.0/24"), ip_network("2001:db8::/32"))
 
-def request_from(peer: str | None, forwarded: str = "") -> Request:
-    headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+
+def request_from(peer: str | None, *forwarded: str) -> Request:
+    headers = [(b"x-forwarded-for", line.encode()) for line in forwarded]
     client = (peer, 1234) if peer is not None else None
     return Request({"type": "http", "headers": headers, "client": client})
 
@@ -22,23 +26,34 @@ def request_from(peer: str | None, forwarded: str = "") -> Request:
 @pytest.mark.parametrize(
     ("peer", "forwarded", "address"),
     [
-        ("203.0.113.5", "", "203.0.113.5"),
-        ("8.8.8.8", "1.2.3.4", "8.8.8.8"),
-        ("127.0.0.1", "1.2.3.4", "1.2.3.4"),
-        ("127.0.0.1", "9.9.9.9, 1.2.3.4", "1.2.3.4"),
-        ("10.0.0.7", "1.2.3.4", "1.2.3.4"),
-        ("127.0.0.1", "nonsense", "127.0.0.1"),
-        ("127.0.0.1", "", "127.0.0.1"),
-        ("::1", "2606:4700::1111", "2606:4700::/64"),
-        ("2606:4700:0:1:2:3:4:5", "", "2606:4700:0:1::/64"),
-        ("::ffff:1.2.3.4", "", "1.2.3.4"),
-        (None, "", "unknown"),
+        ("203.0.113.5", [], "203.0.113.5"),
+        ("8.8.8.8", ["1.2.3.4"], "8.8.8.8"),
+        ("127.0.0.1", ["1.2.3.4"], "1.2.3.4"),
+        ("127.0.0.1", ["9.9.9.9, 1.2.3.4"], "1.2.3.4"),
+        ("127.0.0.1", ["9.9.9.9", "1.2.3.4"], "1.2.3.4"),
+        # Our ingress saw a proxy that is trusted, and one that is not.
+        ("127.0.0.1", ["9.9.9.9, 1.2.3.4, 10.0.0.7"], "1.2.3.4"),
+        ("127.0.0.1", ["1.2.3.4, 10.0.1.7"], "10.0.1.7"),
+        ("127.0.0.1", ["1.2.3.4, ::ffff:10.0.0.7"], "1.2.3.4"),
+        ("127.0.0.1", ["1.2.3.4, 2001:db8::9, 127.0.0.1"], "1.2.3.4"),
+        ("10.0.0.7", ["1.2.3.4"], "1.2.3.4"),
+        ("192.168.0.7", ["1.2.3.4"], "192.168.0.7"),
+        ("127.0.0.1", ["nonsense"], "127.0.0.1"),
+        ("127.0.0.1", ["1.2.3.4, nonsense, 10.0.0.7"], "10.0.0.7"),
+        ("127.0.0.1", ["1.2.3.4,"], "127.0.0.1"),
+        ("127.0.0.1", [], "127.0.0.1"),
+        ("::1", ["2606:4700::1111"], "2606:4700::/64"),
+        ("2606:4700:0:1:2:3:4:5", [], "2606:4700:0:1::/64"),
+        ("::ffff:1.2.3.4", [], "1.2.3.4"),
+        (None, ["1.2.3.4"], "1.2.3.4"),  # a socket of this machine
+        (None, [], "unknown"),
+        ("testclient", ["1.2.3.4"], "testclient"),
     ],
 )
 def test_the_clients_address_is_what_somebody_we_trust_says(
-    peer: str | None, forwarded: str, address: str
+    peer: str | None, forwarded: list[str], address: str
 ) -> None:
-    assert client_address(request_from(peer, forwarded)) == address
+    assert client_address(request_from(peer, *forwarded), TRUSTED) == address
 
 
 def test_what_is_sealed_opens_unchanged_and_for_its_purpose_alone() -> None:

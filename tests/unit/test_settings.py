@@ -89,15 +89,40 @@ def test_secrets_are_not_printed() -> None:
 
 
 @pytest.mark.parametrize("weak", ["", "short", "changeme", "secret"])
-def test_production_refuses_a_weak_secret(weak: str) -> None:
-    with pytest.raises(ValueError, match="BAUKASTEN_AUTH_TOKEN_KEY"):
-        load_settings(
-            {
-                "mode": "production",
-                "auth": {"token_key": weak},
-                "database": {"app_url": "postgresql://app@db/b", "url": "postgresql://o@db/b"},
-            }
-        )
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("auth", "token_key"), ("database", "app_password"), ("database", "embedded_password")],
+)
+def test_production_refuses_a_weak_secret(section: str, key: str, weak: str) -> None:
+    values: dict[str, Any] = {
+        "mode": "production",
+        "auth": {"token_key": STRONG},
+        "database": {"app_password": STRONG, "embedded_password": STRONG},
+    }
+    assert load_settings(values).mode == "production"
+    values[section][key] = weak
+    with pytest.raises(ValueError, match=f"refuses {variable(f'{section}.{key}')}:"):
+        load_settings(values)
+
+
+@pytest.mark.parametrize("url", ["url", "app_url"])
+def test_production_asks_for_no_secret_of_a_server_that_it_does_not_start(url: str) -> None:
+    values = {"app_password": STRONG, url: "postgresql://somebody@db/b"}
+    settings = load_settings(
+        {"mode": "production", "auth": {"token_key": STRONG}, "database": values}
+    )
+    assert settings.database.embedded_password is None
+
+
+@pytest.mark.parametrize("wrong", ["10.0.0.0/33", "proxy.example.org", "10.0.0.5/8"])
+def test_a_trusted_proxy_is_an_address_or_a_network(wrong: str) -> None:
+    settings = load_settings({"server": {"trusted_proxies": ["10.0.0.0/8", "2001:db8::1"]}})
+    assert [str(network) for network in settings.server.trusted_proxies] == [
+        "10.0.0.0/8",
+        "2001:db8::1/128",
+    ]
+    with pytest.raises(ValueError, match=r"setting `server\.trusted_proxies"):
+        load_settings({"server": {"trusted_proxies": [wrong]}})
 
 
 def test_production_refuses_missing_secrets_and_makes_none(tmp_path: Path) -> None:

@@ -170,12 +170,11 @@ def _http_frontend(body: list[str], options: Options) -> Iterator[str]:
 
 def _request_rules() -> Iterator[str]:
     paths = " ".join(IDEMPOTENT_PATHS)
-    # A proxy on this machine may say who its client is; anybody else's word counts for nothing.
+    # Whom we saw, after whatever stands there: who of these is believed is decided in one place,
+    # baukasten_core/http/addresses.py, by `server.trusted_proxies`.
+    yield "    http-request add-header X-Forwarded-For %[src]"
     yield "    acl from_this_machine src 127.0.0.0/8 ::1"
-    yield "    acl says_for_whom req.hdr(X-Forwarded-For) -m found"
     yield "    http-request del-header X-Forwarded-Proto if !from_this_machine"
-    yield "    http-request set-header X-Forwarded-For %[src] if !from_this_machine"
-    yield "    http-request set-header X-Forwarded-For %[src] if !says_for_whom"
     yield "    acl may_be_repeated method GET HEAD OPTIONS"
     yield f"    acl may_be_repeated path {paths}"
     # Only what HAProxy still holds can be sent again: a body has to be there first, as far as it
