@@ -322,6 +322,7 @@ def build_services(
         documents=Documents(
             database,
             blobs,
+            vectors,
             jobs,
             extractor,
             Fetcher(extractor.limits) if settings.documents.fetch_urls else None,
@@ -370,9 +371,10 @@ def build_embedder(settings: Settings, host: PluginHost) -> EmbeddingProvider:
     embedding = settings.embedding
     providers = host.embedding_providers()
     provider = providers.get(embedding.provider)
-    options = dict(embedding.options)
-    if embedding.threads and provider and "threads" in provider.config.model_fields:
-        options.setdefault("threads", embedding.threads)
+    known = provider.config.model_fields if provider else {}
+    shared = {"threads": embedding.threads, "max_queue": embedding.max_queue}
+    options = {name: value for name, value in shared.items() if value and name in known}
+    options |= embedding.options
     return build("embedding.provider", embedding.provider, providers, options)
 
 

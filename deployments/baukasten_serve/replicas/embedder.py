@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from numpy.typing import NDArray
 
 from baukasten_core.app import build_embedder
-from baukasten_core.contracts.embedding import EmbeddingProvider, EmbeddingSpace, Priority
-from baukasten_core.errors import ProviderError, ProviderUnavailable
+from baukasten_core.contracts.embedding import Priority
+from baukasten_core.errors import ProviderError
 from baukasten_core.health import embedder_check
 from baukasten_core.http.embeddings_routes import router
 from baukasten_serve.replicas.base import Replica
@@ -23,8 +23,7 @@ class Embedder(Replica):
     """An `EmbeddingProvider` for others; `handles.EmbedderHandle` is the other end."""
 
     async def __serve_build_asgi_app__(self) -> FastAPI:
-        provider = build_embedder(self.settings, self.host)
-        self._embedder = BoundedEmbedder(provider, self.settings.embedding.max_queue)
+        self._embedder = build_embedder(self.settings, self.host)
         await self._load()
         return self.small_app(router, embedder=self._embedder)
 
@@ -41,37 +40,3 @@ class Embedder(Replica):
         except ProviderError as error:
             # Its server may come later, and every call tries again.
             log.warning("the embedding model is not loaded yet", problem=error.type)
-
-
-class BoundedEmbedder:
-    """Refuses what would wait too long, instead of letting it pile up.
-
-    The provider itself batches what is waiting and lets queries go first.
-
-    Args:
-        most: requests that may wait or be worked on.
-    """
-
-    def __init__(self, inner: EmbeddingProvider, most: int) -> None:
-        self.name = inner.name
-        self._inner = inner
-        self._most = most
-        self._waiting = 0
-
-    @property
-    def space(self) -> EmbeddingSpace:
-        return self._inner.space
-
-    async def embed(
-        self, texts: Sequence[str], *, priority: Priority = "bulk"
-    ) -> NDArray[np.float32]:
-        if self._waiting >= self._most:
-            raise ProviderUnavailable(
-                f"The embedder has {self._waiting} requests waiting; ask again soon.",
-                retry_after=2,
-            )
-        self._waiting += 1
-        try:
-            return await self._inner.embed(texts, priority=priority)
-        finally:
-            self._waiting -= 1
