@@ -34,11 +34,10 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Render everything a route can raise."""
+    """Render everything a route raises on purpose; `middleware.RequestContext` does the rest."""
     app.add_exception_handler(BaukastenError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -82,8 +81,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(body, error.status_code, headers=error.headers, media_type=PROBLEM)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    request_id = _request_id(request)
+def unexpected(error: Exception, request_id: str) -> JSONResponse:
+    """Log what may be logged of an error that nobody expected, and render it."""
     log.error("unexpected error", request_id=request_id, **traceback_of(error))
     body = {
         "type": "/problems/internal",

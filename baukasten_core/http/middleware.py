@@ -1,4 +1,5 @@
-"""Plain ASGI middleware: a request id, security headers, and a limit on the body."""
+"""Plain ASGI middleware: a request id, security headers, the last resort for errors, and a limit on
+the body."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from baukasten_core.errors import TooLarge
+from baukasten_core.http.errors import unexpected
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -16,8 +18,16 @@ SECURITY_HEADERS = {
 }
 
 
+STREAMED_PATHS = ("/documents/upload",)
+"""Read piece by piece, with a limit of their own (`http.uploads`)."""
+
+
 class RequestContext:
-    """Gives every request an id, which is in the answer, the problem document and the log."""
+    """Gives every request an id, which is in the answer, the problem document and the log.
+
+    What nobody expected ends here. Raised on, it would reach servers that log its message, and
+    messages of databases and parsers quote the data they fail on.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -29,26 +39,36 @@ class RequestContext:
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
 
+        started = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except Exception as error:
+            answer = unexpected(error, request_id)
+            # An answer that has begun stays without its end: the server cuts the connection.
+            if not started:
+                await answer(scope, receive, send_with_headers)
 
 
 class BodyLimit:
-    """Refuses a body over the limit with 413, while it streams in."""
+    """Refuses a body over the limit with 413, while it streams in; `STREAMED_PATHS` are exempt."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self.app = app
         self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or _route_path(scope) in STREAMED_PATHS:
             await self.app(scope, receive, send)
             return
         seen = 0
@@ -62,3 +82,9 @@ class BodyLimit:
             return message
 
         await self.app(scope, limited_receive, send)
+
+
+def _route_path(scope: Scope) -> str:
+    """The path as routes are written, wherever the application is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))

@@ -27,7 +27,7 @@ FLUSH = MIB
 """Bytes that are gathered before a thread writes them."""
 
 FIELD_BYTES = 256 * 1024
-"""Most that all fields other than the file may hold together."""
+"""Most that all fields other than the file may hold together, names included."""
 
 SENT_ANYWAY = 3
 """A file over the limit is read on and thrown away up to this many limits, so that a client that
@@ -83,6 +83,7 @@ class _Reader:
     filename: str | None = None
     size: int = 0
     finished: bool = False
+    _held: int = 0
     _name: str = ""
     _is_file: bool = False
     _header: bytearray = field(default_factory=bytearray)
@@ -145,8 +146,12 @@ class _Reader:
             self._hash.update(data[start:end])
 
     def _field_data(self, data: bytes) -> None:
-        self.fields.setdefault(self._name, bytearray()).extend(data)
-        if sum(map(len, self.fields.values())) > FIELD_BYTES:
+        if self._name not in self.fields:
+            self.fields[self._name] = bytearray()
+            self._held += len(self._name)
+        self.fields[self._name] += data
+        self._held += len(data)
+        if self._held > FIELD_BYTES:
             raise TooLarge(f"The form's fields are larger than {FIELD_BYTES // 1024} KiB.")
 
     def _end(self) -> None:

@@ -32,7 +32,8 @@ def app_settings(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathF
         tmp_path_factory.mktemp("home"),
         database_urls,
         jobs={"in_process": True},
-        documents={"max_upload_mib": 1},
+        documents={"max_upload_mib": 2},
+        server={"max_body_mib": 1},
     )
 
 
@@ -161,10 +162,30 @@ async def test_a_file_over_the_limit_is_413_while_streaming(
     headers = {**user.headers, "Content-Type": "multipart/form-data; boundary=b"}
     response = await client.post("/documents/upload", content=endless(), headers=headers)
     assert response.status_code == 413
-    assert "1 MiB" in response.json()["detail"]
+    assert "2 MiB" in response.json()["detail"]
     assert sent < 8 * 2**20
-    just_over = await put(client, user, "a.txt", b"x " * (2**19 + 1))
+    just_over = await put(client, user, "a.txt", b"x " * (2**20 + 1))
     assert just_over.status_code == 413
+
+
+async def test_the_limit_on_bodies_is_not_the_limit_on_uploads(
+    client: httpx.AsyncClient, user: SignedIn
+) -> None:
+    content = "heron " * 2**18  # 1.5 MiB, between the two
+    body = {"content": content}
+    assert (
+        await client.post("/documents/text", json=body, headers=user.headers)
+    ).status_code == 413
+    assert (await put(client, user, "a.txt", content.encode())).status_code == 201
+
+
+async def test_the_names_of_a_forms_fields_are_bounded_too(
+    client: httpx.AsyncClient, user: SignedIn
+) -> None:
+    fields = {f"{number:0>1000}": "x" for number in range(300)}
+    answer = await put(client, user, "a.txt", b"A heron.", **fields)
+    assert answer.status_code == 413
+    assert "fields" in answer.json()["detail"]
 
 
 async def test_a_type_that_cannot_be_read_is_415_and_names_those_that_can(
