@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import text
 
 from baukasten_core.db.session import Database
-from baukasten_core.documents.files import file_key
 from baukasten_core.gateway.instances import build_instances
 from baukasten_core.gateway.residency import LOCAL, UNDECLARED, region_of
 from baukasten_core.jobs import Periodic
@@ -47,7 +46,7 @@ def periodic_work(services: Services) -> Sequence[Periodic]:
 
 def eraser(services: Services) -> Eraser:
     """Erases users, from every part of this platform that holds something."""
-    return Eraser(services.database, services.blobs, services.vectors, receipts(services), file_key)
+    return Eraser(services.database, services.documents.outside, receipts(services))
 
 
 def receipts(services: Services) -> Receipts:

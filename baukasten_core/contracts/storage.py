@@ -32,9 +32,14 @@ class VectorStore(Protocol):
     A store gives ids and scores only: text is always read through PostgreSQL, under row-level
     security. `session` is the caller's transaction, already bound to a tenant; a store inside
     PostgreSQL works in it, a foreign store scopes its own query by `tenant_id`.
+
+    `in_database`: its vectors are rows that go with their chunks (a foreign key says so). A store
+    of which this is not true is told what to remove after the rows have gone, so it remembers the
+    tenant, project and document of each vector.
     """
 
     name: str
+    in_database: bool
 
     async def prepare(self, session: AsyncSession, space: EmbeddingSpace) -> None:
         """Make room for a space (a table, a collection). Idempotent."""
@@ -70,9 +75,15 @@ class VectorStore(Protocol):
         ...
 
     async def remove(
-        self, session: AsyncSession, tenant_id: UUID, document_ids: Sequence[UUID]
+        self,
+        session: AsyncSession,
+        tenant_id: UUID,
+        document_ids: Sequence[UUID] | None = None,
+        *,
+        project_id: UUID | None = None,
     ) -> None:
-        """Forget the vectors of these documents, in every space."""
+        """Forget the vectors of these documents, of a project, or, with neither, of the whole
+        tenant, in every space. Idempotent."""
         ...
 
 

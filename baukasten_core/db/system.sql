@@ -520,7 +520,7 @@ END $$;
 
 -- The files of a user, in whatever tenant they are: documents' originals, what showcases keep, and
 -- those whose document is gone already but whose deletion still waits as a job
--- (documents.erase_file).
+-- (documents.erase).
 CREATE FUNCTION core.files_of(p_user uuid)
 RETURNS TABLE (tenant_id uuid, project_id uuid, document_id uuid, filename text, stored boolean,
                deleted boolean)
@@ -534,7 +534,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp
     SELECT (j.args->>'tenant_id')::uuid, (j.args->'ids'->>'project_id')::uuid,
            (j.args->'ids'->>'document_id')::uuid, NULL, true, true
     FROM jobs.procrastinate_jobs j
-    WHERE j.task_name = 'documents.erase_file' AND j.args->>'user_id' = p_user::text
+    WHERE j.task_name = 'documents.erase' AND j.args->>'user_id' = p_user::text
       AND (p_user = core.caller() OR core.caller_is_admin())
     ORDER BY 3
 $$;

@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
-from baukasten_core.contracts.storage import BlobStore
-
 PIECE = 256 * 1024
 
 
@@ -18,9 +16,13 @@ def file_key(tenant_id: UUID, project_id: UUID | None, document_id: UUID) -> str
     return f"{tenant_id}/{project_id or '-'}/{document_id}"
 
 
-async def delete_project_files(blobs: BlobStore, tenant_id: UUID, project_id: UUID) -> int:
-    """Delete every file of a project; answers how many there were."""
-    return await blobs.delete(f"{tenant_id}/{project_id}/")
+def file_prefix(
+    tenant_id: UUID, project_id: UUID | None = None, document_id: UUID | None = None
+) -> str:
+    """What the keys begin with: of a document's file, of all files of a project, or of a tenant."""
+    if document_id is not None:
+        return file_key(tenant_id, project_id, document_id)
+    return f"{tenant_id}/" if project_id is None else f"{tenant_id}/{project_id}/"
 
 
 def digest_of(path: Path) -> bytes:

@@ -13,12 +13,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import select, tuple_, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
-from baukasten_core.contracts.auth import Principal, Scope
-from baukasten_core.contracts.storage import BlobStore
+from baukasten_core.contracts.auth import Principal
+from baukasten_core.contracts.storage import BlobStore, VectorStore
 from baukasten_core.db.paging import Cursor
 from baukasten_core.db.session import Database
 from baukasten_core.documents.access import Guard, require_project, within_project
@@ -28,8 +28,10 @@ from baukasten_core.documents.fields import checked_metadata, shown
 from baukasten_core.documents.files import digest_of, file_key, pieces_of, text_pieces
 from baukasten_core.documents.ingest import Ingestor
 from baukasten_core.documents.models import Document
+from baukasten_core.documents.outside import Outside
 from baukasten_core.documents.text import Extracted
 from baukasten_core.errors import (
+    BaukastenError,
     Conflict,
     Forbidden,
     NotFound,
@@ -39,7 +41,8 @@ from baukasten_core.errors import (
 from baukasten_core.jobs import Handler, Jobs
 
 INGEST = "documents.ingest"
-ERASE_FILE = "documents.erase_file"
+
+UNFINISHED = "Its upload was not finished. Put it in again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Documents:
         self,
         database: Database,
         blobs: BlobStore,
+        vectors: VectorStore,
         jobs: Jobs,
         extractor: Extractor,
         fetcher: Fetcher | None,
@@ -74,6 +78,7 @@ class Documents:
         self._database = database
         self._blobs = blobs
         self._jobs = jobs
+        self.outside = Outside(database, blobs, vectors, jobs)
         self._extractor = extractor
         self._fetcher = fetcher
         self._ingestor = ingestor
@@ -81,10 +86,8 @@ class Documents:
 
     def handlers(self) -> Mapping[str, Handler]:
         """The background work of this room."""
-        return {
-            INGEST: Handler(self._ingestor.run, self._ingestor.failed),
-            ERASE_FILE: Handler(self._erase_file, retries=20),
-        }
+        ingest = Handler(self._ingestor.run, self._ingestor.failed)
+        return {INGEST: ingest, **self.outside.handlers()}
 
     # --- putting in -----------------------------------------------------------------------------
 
@@ -187,28 +190,56 @@ class Documents:
     async def _insert(
         self, principal: Principal, document: Document, path: Path | None = None
     ) -> Document:
-        """Store the file, then the row and its job in one transaction."""
+        """The row with its job, and before the job its file."""
         await self._check(principal, document)
-        key = file_key(document.tenant_id, document.project_id, document.id)
-        if path is not None:
-            if self._blob_guard is not None:
-                await self._blob_guard(principal.scope, document.project_id)
-            await self._blobs.put(key, pieces_of(path))
-            document.stored = True
         try:
-            async with self._database.transaction(principal.scope) as session:
-                session.add(document)
-                await session.flush()
-                await self._jobs.enqueue(session, principal, INGEST, document_id=document.id)
-                await session.refresh(document)
-        except BaseException as error:
-            if path is not None:
-                with suppress(ProviderError):
-                    await self._blobs.delete(key)
-            if isinstance(error, IntegrityError):
-                await self._check(principal, document)  # names what came first, or is gone
+            if path is None:
+                async with self._database.transaction(principal.scope) as session:
+                    session.add(document)
+                    await session.flush()
+                    await self._enqueue(session, principal, document)
+            else:
+                await self._insert_file(principal, document, path)
+        except IntegrityError:
+            await self._check(principal, document)  # names what came first, or is gone
             raise
         return document
+
+    async def _insert_file(self, principal: Principal, document: Document, path: Path) -> None:
+        """The row, then the file, then the row's new state and its job: a file without a row would
+        be found by nobody. Until then, and should this process die, the document has failed, so
+        that nothing is in the way of putting it in again."""
+        if self._blob_guard is not None:
+            await self._blob_guard(principal.scope, document.project_id)
+        document.stored, document.status, document.error = True, "failed", UNFINISHED
+        async with self._database.transaction(principal.scope) as session:
+            session.add(document)
+        whose = document.tenant_id, document.project_id, document.id
+        try:
+            await self._blobs.put(file_key(*whose), pieces_of(path))
+            async with self._database.transaction(principal.scope) as session:
+                await _set_queued(session, document.id)
+                await self._enqueue(session, principal, document)
+        except BaseException:
+            await self._withdraw(principal, *whose)
+            raise
+
+    async def _enqueue(
+        self, session: AsyncSession, principal: Principal, document: Document
+    ) -> None:
+        await self._jobs.enqueue(session, principal, INGEST, document_id=document.id)
+        session.add(document)
+        await session.refresh(document)
+
+    async def _withdraw(
+        self, principal: Principal, tenant_id: UUID, project_id: UUID | None, document_id: UUID
+    ) -> None:
+        """Take back what could not be finished. Where that fails too, its row says so."""
+        with suppress(BaukastenError, SQLAlchemyError):
+            try:
+                await self.delete(principal, document_id)
+            except NotFound:  # deleted meanwhile, when there was no file to delete yet
+                await self.outside.erase(tenant_id, project_id, document_id)
 
     async def reindex(self, principal: Principal, project_id: UUID | None = None) -> int:
         """Index ready documents anew, of a project or the whole tenant: after the embedder, or
@@ -280,21 +311,14 @@ class Documents:
                 raise Forbidden("Only who put it in or an admin of the tenant can delete it.")
             await session.delete(document)
             await self._jobs.forget(session, document.tenant_id, document_id=document_id)
-            ids: dict[str, Any] = {"document_id": document_id}
-            if document.project_id is not None:
-                ids["project_id"] = document.project_id
-            if document.stored:
-                await self._jobs.enqueue(session, principal, ERASE_FILE, **ids)
-        if document.stored:
-            # Now, if the store answers; else the job does it as soon as it does.
+            whose = document.project_id, document_id
+            outside = document.stored or self.outside.has_vectors
+            if outside:
+                await self.outside.erase_later(session, principal.scope, *whose)
+        if outside:
+            # Now, if the stores answer; else the job does it as soon as they do.
             with suppress(ProviderError):
-                await self._erase_file(principal.scope, **ids)
-
-    async def _erase_file(
-        self, scope: Scope, document_id: UUID, project_id: UUID | None = None
-    ) -> None:
-        if scope.tenant_id is not None:
-            await self._blobs.delete(file_key(scope.tenant_id, project_id, document_id))
+                await self.outside.erase(principal.tenant_id, *whose)
 
 
 def _new(
@@ -315,6 +339,15 @@ def _new(
         doc_metadata=checked_metadata(metadata or {}),
         stored=False,
     )
+
+
+async def _set_queued(session: AsyncSession, document_id: UUID) -> None:
+    """Raises `NotFound` when it, or all that it was in, was deleted while its file was stored, and
+    `IntegrityError` when the same content came first."""
+    statement = update(Document).where(Document.id == document_id)
+    result = await session.execute(statement.values(status="queued", error=None))
+    if not result.rowcount:  # type: ignore[attr-defined]
+        raise NotFound("The document was deleted while it was put in.")
 
 
 async def _refuse_duplicate(session: AsyncSession, document: Document) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from baukasten_core.documents.files import delete_project_files
+from baukasten_core.contracts.auth import Scope
 from baukasten_core.http.dependencies import Caller, PageCursor, PageLimit, ServicesDep, Session
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.paging import paged
@@ -111,4 +111,6 @@ async def delete_project(
     project_id: UUID, caller: Caller, session: Session, services: ServicesDep
 ) -> None:
     await service.delete_project(session, caller, project_id)
-    await delete_project_files(services.blobs, caller.tenant_id, project_id)
+    outside, tenant = services.documents.outside, Scope(tenant_id=caller.tenant_id)
+    await outside.erase_later(session, tenant, project_id)
+    await outside.erase_late_comers(session, caller.tenant_id, project_id)

@@ -1,25 +1,26 @@
 """Erasing a user: rows, vectors, postings, files, queued jobs, also of plugins that are gone.
 
 The account is shut first, then files and foreign vectors go, then every row on the data map in
-one transaction that counts before and after and fails if anything is left. What is interrupted
-is taken up again by `resume`: until its last step, the database still knows everything.
+one transaction that counts before and after and fails if anything is left. What came into a store
+meanwhile goes after that, and a job looks once more. What is interrupted is taken up again by
+`resume`: until its last step, the database still knows everything.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.auth import Scope
-from baukasten_core.contracts.storage import BlobStore, VectorStore
 from baukasten_core.db.session import Database
 from baukasten_core.errors import (
     BadRequest,
@@ -29,7 +30,6 @@ from baukasten_core.errors import (
     Unavailable,
 )
 from baukasten_core.logs import traceback_of
-from baukasten_core.privacy.export import FileKey
 from baukasten_core.privacy.receipts import Receipt, Receipts
 
 log = structlog.get_logger("baukasten.privacy")
@@ -41,24 +41,46 @@ ERASE = text("SELECT core.erase_user(:user, :receipt, :files)")
 INTERRUPTED = text("SELECT core.interrupted_erasures(CAST(:age AS interval))")
 LONG = text("SET LOCAL statement_timeout = 0")
 
-BATCH = 1000
 ATTEMPTS = 3
 DEADLOCK = "40P01"
 
 
+class Outside(Protocol):
+    """Erases what is outside of PostgreSQL, of a document or of a whole tenant."""
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether vectors are outside, too, and not files alone."""
+        ...
+
+    async def erase(
+        self, tenant_id: UUID, project_id: UUID | None = None, document_id: UUID | None = None
+    ) -> int:
+        """Now; answers how many files there were."""
+        ...
+
+    async def erase_late_comers(
+        self,
+        session: AsyncSession,
+        tenant_id: UUID,
+        project_id: UUID | None = None,
+        document_id: UUID | None = None,
+    ) -> None:
+        """Once more, by a job, long after the transaction has committed."""
+        ...
+
+
+Place = tuple[UUID, UUID | None, UUID | None]
+"""(tenant, project, document) of something outside; (tenant, None, None) for all of a tenant."""
+
+
 @dataclass(frozen=True)
 class Eraser:
-    """Erases users.
-
-    Args:
-        file_key: where the original file of a document lies.
-    """
+    """Erases users."""
 
     database: Database
-    blobs: BlobStore
-    vectors: VectorStore
+    outside: Outside
     receipts: Receipts
-    file_key: FileKey
 
     async def erase(self, user_id: UUID, actor: Scope) -> Receipt:
         """Erase an account and everything held about it; answers the receipt.
@@ -106,48 +128,46 @@ class Eraser:
 
     async def _finish(self, user_id: UUID, actor: Scope) -> Receipt:
         async with self.database.transaction(actor) as session:
-            documents = (await session.execute(FILES, {"user": user_id})).all()
-            tenants = (await session.scalars(TENANTS, {"user": user_id})).all()
-        await self._remove_vectors(user_id, documents)
-        files = await self._delete_files(tenants, documents)
-        return self.receipts.sign(await self._erase_rows(user_id, actor, files))
-
-    async def _remove_vectors(self, user_id: UUID, documents: Sequence[Any]) -> None:
-        """For a store outside of PostgreSQL; inside, they would go with their documents."""
-        by_tenant: dict[UUID, list[UUID]] = defaultdict(list)
-        for row in documents:
-            by_tenant[row.tenant_id].append(row.document_id)
-        for tenant_id, ids in by_tenant.items():
-            for start in range(0, len(ids), BATCH):
-                async with self.database.transaction(Scope(user_id, tenant_id)) as session:
-                    await session.execute(LONG)
-                    await self.vectors.remove(session, tenant_id, ids[start : start + BATCH])
-
-    async def _delete_files(self, tenants: Sequence[UUID], documents: Sequence[Any]) -> int:
-        """Before the rows: afterwards nobody would know what to delete."""
-        prefixes = [f"{tenant_id}/" for tenant_id in tenants]
-        prefixes += [
-            self.file_key(row.tenant_id, row.project_id, row.document_id)
-            for row in documents
-            if row.stored and row.tenant_id not in tenants
-        ]
-        deleted = 0
-        for prefix in prefixes:
-            deleted += await self.blobs.delete(prefix)
-            if await self.blobs.delete(prefix):
+            places = await self._places(session, user_id)
+        files = 0
+        for place in places:
+            files += await self.outside.erase(*place)
+            if await self.outside.erase(*place):
                 raise Unavailable("The blob store still has files that it deleted.")
-        return deleted
+        body, places = await self._erase_rows(user_id, actor, files, places)
+        # A call that was let in before the account was shut may have stored something meanwhile.
+        with suppress(BaukastenError):
+            for place in places:
+                await self.outside.erase(*place)
+        return self.receipts.sign(body)
 
-    async def _erase_rows(self, user_id: UUID, actor: Scope, files: int) -> Mapping[str, Any]:
+    async def _places(self, session: AsyncSession, user_id: UUID) -> list[Place]:
+        """Where the user has something outside: tenants that go, and documents in others."""
+        tenants = (await session.scalars(TENANTS, {"user": user_id})).all()
+        documents = (await session.execute(FILES, {"user": user_id})).all()
+        return [(tenant_id, None, None) for tenant_id in tenants] + [
+            (row.tenant_id, row.project_id, row.document_id)
+            for row in documents
+            if row.tenant_id not in tenants and (row.stored or self.outside.has_vectors)
+        ]
+
+    async def _erase_rows(
+        self, user_id: UUID, actor: Scope, files: int, known: Sequence[Place]
+    ) -> tuple[Mapping[str, Any], list[Place]]:
+        """Answers the receipt, and where the user had something outside until now."""
         values = {"user": user_id, "receipt": uuid4(), "files": files}
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self.database.transaction(actor) as session:
                     await session.execute(LONG)
+                    places = await self._places(session, user_id)
                     body: Mapping[str, Any] | None = await session.scalar(ERASE, values)
-                if body is None:
-                    raise NotFound("User not found")
-                return body
+                    if body is None:
+                        raise NotFound("User not found")
+                    for place in places:
+                        if place[2] is None or place not in known:
+                            await self.outside.erase_late_comers(session, *place)
+                return body, places
             except DBAPIError as error:
                 # A job of the user that runs right now may hold what is to go.
                 if getattr(error.orig, "sqlstate", None) != DEADLOCK or attempt == ATTEMPTS:

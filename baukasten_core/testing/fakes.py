@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
 import numpy as np
+import sqlalchemy as sa
 from numpy.typing import NDArray
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.embedding import EmbeddingSpace, Priority
 from baukasten_core.contracts.llm import (
@@ -21,10 +25,13 @@ from baukasten_core.contracts.llm import (
     Usage,
 )
 from baukasten_core.contracts.mail import Mail
-from baukasten_core.contracts.storage import check_key, check_prefix
+from baukasten_core.contracts.storage import VectorHit, check_key, check_prefix
 from baukasten_core.errors import ModelNotFound, NotFound, ProviderUnavailable
 
 WORD = re.compile(r"\w+")
+CHUNKS = sa.text(
+    "SELECT id, document_id, project_id FROM core.chunks WHERE id = ANY(CAST(:ids AS uuid[]))"
+)
 LINK_TOKEN = re.compile(r"#token=([\w-]+)")
 
 
@@ -112,6 +119,86 @@ class MemoryBlobStore:
         for key in keys:
             del self.files[key]
         return len(keys)
+
+
+@dataclass(frozen=True)
+class _Vector:
+    tenant_id: UUID
+    project_id: UUID | None
+    document_id: UUID
+    values: NDArray[np.float32]
+
+
+class MemoryVectorStore:
+    """Vectors in a dictionary, by space and chunk: a store outside of PostgreSQL."""
+
+    name = "memory"
+    in_database = False
+
+    def __init__(self) -> None:
+        self.vectors: dict[tuple[str, UUID], _Vector] = {}
+
+    async def prepare(self, session: AsyncSession, space: EmbeddingSpace) -> None:
+        pass
+
+    async def add(
+        self,
+        session: AsyncSession,
+        space: EmbeddingSpace,
+        tenant_id: UUID,
+        chunk_ids: Sequence[UUID],
+        vectors: NDArray[np.float32],
+    ) -> None:
+        given = dict(zip(chunk_ids, vectors, strict=True))
+        for row in await session.execute(CHUNKS, {"ids": list(chunk_ids)}):
+            found = _Vector(tenant_id, row.project_id, row.document_id, given[row.id])
+            self.vectors[space.id, row.id] = found
+
+    async def search(
+        self,
+        session: AsyncSession,
+        space: EmbeddingSpace,
+        tenant_id: UUID,
+        query: NDArray[np.float32],
+        *,
+        limit: int,
+        project_id: UUID | None = None,
+        document_ids: Sequence[UUID] | None = None,
+        chunk_ids: Sequence[UUID] | None = None,
+    ) -> Sequence[VectorHit]:
+        hits = [
+            VectorHit(chunk, float(vector.values @ query))
+            for (kept_in, chunk), vector in self.vectors.items()
+            if kept_in == space.id
+            and _is_in(vector, tenant_id, project_id, document_ids)
+            and (chunk_ids is None or chunk in chunk_ids)
+        ]
+        return sorted(hits, key=lambda hit: -hit.cosine)[:limit]
+
+    async def remove(
+        self,
+        session: AsyncSession,
+        tenant_id: UUID,
+        document_ids: Sequence[UUID] | None = None,
+        *,
+        project_id: UUID | None = None,
+    ) -> None:
+        for key, vector in list(self.vectors.items()):
+            if _is_in(vector, tenant_id, project_id, document_ids):
+                del self.vectors[key]
+
+
+def _is_in(
+    vector: _Vector,
+    tenant_id: UUID,
+    project_id: UUID | None,
+    document_ids: Sequence[UUID] | None,
+) -> bool:
+    return (
+        vector.tenant_id == tenant_id
+        and project_id in (None, vector.project_id)
+        and (document_ids is None or vector.document_id in document_ids)
+    )
 
 
 class FakeLLM:

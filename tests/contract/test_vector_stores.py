@@ -22,6 +22,7 @@ from baukasten_core.providers.storage.pgvector_store import (
     literal,
 )
 from baukasten_core.testing.contracts.storage import VectorStoreContract
+from baukasten_core.testing.fakes import MemoryVectorStore
 from baukasten_core.testing.fixtures_db import DatabaseUrls, create_user
 
 
@@ -35,6 +36,12 @@ class TestApproximate(VectorStoreContract):
     @pytest.fixture
     def store(self) -> VectorStore:
         return PgVectorStore(PgVectorConfig(exact_below=0))
+
+
+class TestOutsideOfPostgreSQL(VectorStoreContract):
+    @pytest.fixture
+    def store(self) -> VectorStore:
+        return MemoryVectorStore()
 
 
 SPACE = EmbeddingSpace("test", "planner", "1", dimensions=16)

@@ -65,6 +65,7 @@ class Room:
         self.documents = Documents(
             database,
             self.blobs,
+            vectors,
             Jobs(),
             extractor,
             Fetcher(extractor.limits, allowed=lambda address: True),

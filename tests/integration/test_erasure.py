@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from uuid import UUID, uuid4
 
+import numpy as np
 import psycopg
 import pytest
 import pytest_asyncio
@@ -13,15 +14,18 @@ from psycopg import sql
 from sqlalchemy import text
 
 from baukasten_core.contracts.auth import Principal, Scope
+from baukasten_core.contracts.embedding import EmbeddingSpace
+from baukasten_core.contracts.storage import BlobStore, VectorStore
 from baukasten_core.db.session import Database
 from baukasten_core.documents.files import file_key
+from baukasten_core.documents.outside import ERASE, Outside
 from baukasten_core.errors import BadRequest, Forbidden, NotFound, Unavailable
 from baukasten_core.jobs import Jobs
 from baukasten_core.privacy import audit
 from baukasten_core.privacy.erasure import Eraser
 from baukasten_core.privacy.receipts import Receipts, is_about
 from baukasten_core.providers.storage.pgvector_store import PgVectorConfig, PgVectorStore
-from baukasten_core.testing.fakes import MemoryBlobStore
+from baukasten_core.testing.fakes import MemoryBlobStore, MemoryVectorStore
 from baukasten_core.testing.fixtures_db import DatabaseUrls, create_user
 from baukasten_core.testing.rows import Connection, add_row, fill, tables
 
@@ -42,7 +46,11 @@ async def blobs() -> MemoryBlobStore:
 
 @pytest.fixture
 def eraser(database: Database, blobs: MemoryBlobStore) -> Eraser:
-    return Eraser(database, blobs, PgVectorStore(PgVectorConfig()), Receipts("a secret"), file_key)
+    return eraser_of(database, blobs, PgVectorStore(PgVectorConfig()))
+
+
+def eraser_of(database: Database, blobs: BlobStore, vectors: VectorStore) -> Eraser:
+    return Eraser(database, Outside(database, blobs, vectors, Jobs()), Receipts("a secret"))
 
 
 async def once(content: bytes) -> AsyncIterator[bytes]:
@@ -245,11 +253,12 @@ async def test_an_interrupted_erasure_shuts_the_account_and_is_ended_later(
     connection: Connection, database: Database, eraser: Eraser, tenant: Principal
 ) -> None:
     fill(connection, tenant)
+    broken = eraser_of(database, BrokenBlobStore(), PgVectorStore(PgVectorConfig()))
     with pytest.raises(Unavailable, match="closed"):
-        await replace(eraser, blobs=BrokenBlobStore()).erase(tenant.user_id, tenant.scope)
+        await broken.erase(tenant.user_id, tenant.scope)
     active = connection.execute("SELECT is_active FROM core.users WHERE id = %s", [tenant.user_id])
     assert active.fetchone() == (False,)
-    assert await replace(eraser, blobs=BrokenBlobStore()).resume(older_than="0 seconds") == 0
+    assert await broken.resume(older_than="0 seconds") == 0
     assert await eraser.resume(older_than="0 seconds") == 1
     assert set(count_rows(connection, tenant.user_id, tenant.tenant_id).values()) == {0}
 
@@ -291,7 +300,116 @@ async def test_a_file_whose_deletion_still_waits_as_a_job_is_deleted(
     await store_file(connection, blobs, rows["core.documents"])
     async with database.transaction(guest.scope) as session:
         ids = {"document_id": document, "project_id": project}
-        await Jobs().enqueue(session, guest, "documents.erase_file", **ids)
+        await Jobs().enqueue(session, guest, ERASE, **ids)
     connection.execute("DELETE FROM core.documents WHERE id = %s", [document])
     await eraser.erase(tenant.user_id, tenant.scope)
     assert not blobs.files
+
+
+# --- what comes while an erasure is under way ---------------------------------------------
+
+
+class InterruptedBlobStore(MemoryBlobStore):
+    """Once a user's files have been deleted, and before the rows are, something happens."""
+
+    def __init__(
+        self, owner: Principal, happens: Callable[[MemoryBlobStore], Awaitable[None]]
+    ) -> None:
+        super().__init__()
+        self.deletions = 0
+        self._prefix = f"{owner.tenant_id}/"
+        self._happens = happens
+
+    async def delete(self, prefix: str) -> int:
+        deleted = await super().delete(prefix)
+        self.deletions += prefix == self._prefix
+        if prefix == self._prefix and self.deletions == 2:  # the second makes sure of the first
+            await self._happens(self)
+        return deleted
+
+
+async def test_a_file_that_an_upload_stores_between_the_two_steps_is_deleted(
+    connection: Connection, database: Database, tenant: Principal
+) -> None:
+    async def upload(blobs: MemoryBlobStore) -> None:
+        """Its row went in, or came too late: either way the file is there now."""
+        await blobs.put(file_key(tenant.tenant_id, None, uuid4()), once(b"late"))
+
+    fill(connection, tenant)
+    blobs = InterruptedBlobStore(tenant, upload)
+    eraser = eraser_of(database, blobs, PgVectorStore(PgVectorConfig()))
+    await eraser.erase(tenant.user_id, tenant.scope)
+    assert blobs.deletions > 2
+    assert not blobs.files
+
+
+async def test_also_in_a_tenant_that_stays(
+    connection: Connection, database: Database, tenant: Principal, stranger: Principal
+) -> None:
+    guest = replace(tenant, tenant_id=share(connection, (tenant, "member"), (stranger, "owner")))
+
+    async def upload(blobs: MemoryBlobStore) -> None:
+        row = add_row(connection, tables(connection)["core.documents"], guest, {})
+        await store_file(connection, blobs, row)
+
+    blobs = InterruptedBlobStore(tenant, upload)
+    eraser = eraser_of(database, blobs, PgVectorStore(PgVectorConfig()))
+    await eraser.erase(tenant.user_id, tenant.scope)
+    assert blobs.deletions > 2
+    assert not blobs.files
+
+
+async def test_a_resumed_erasure_looks_again_too(
+    connection: Connection, database: Database, tenant: Principal
+) -> None:
+    async def upload(blobs: MemoryBlobStore) -> None:
+        await blobs.put(file_key(tenant.tenant_id, None, uuid4()), once(b"late"))
+
+    connection.execute("INSERT INTO core.erasures VALUES (%s)", [tenant.user_id])
+    blobs = InterruptedBlobStore(tenant, upload)
+    eraser = eraser_of(database, blobs, PgVectorStore(PgVectorConfig()))
+    assert await eraser.resume(older_than="0 seconds") >= 1
+    assert blobs.deletions > 2
+    assert not blobs.files
+
+
+async def test_a_file_of_a_process_that_was_killed_later_is_found_by_a_job(
+    connection: Connection,
+    database: Database,
+    blobs: MemoryBlobStore,
+    eraser: Eraser,
+    tenant: Principal,
+) -> None:
+    await eraser.erase(tenant.user_id, tenant.scope)
+    await blobs.put(file_key(tenant.tenant_id, uuid4(), uuid4()), once(b"very late"))
+    query = (
+        "SELECT args, scheduled_at > now() + interval '50 minutes' FROM jobs.procrastinate_jobs"
+        " WHERE task_name = %s AND args->>'tenant_id' = %s"
+    )
+    rows = connection.execute(query, [ERASE, str(tenant.tenant_id)]).fetchall()
+    assert [(args["user_id"], args["ids"], late) for args, late in rows] == [(None, {}, True)]
+    vectors = PgVectorStore(PgVectorConfig())
+    (handler,) = Outside(database, blobs, vectors, Jobs()).handlers().values()
+    await handler.run(Scope(tenant_id=tenant.tenant_id))
+    assert not blobs.files
+
+
+async def test_vectors_in_a_store_outside_of_postgresql_go_too(
+    connection: Connection,
+    database: Database,
+    blobs: MemoryBlobStore,
+    tenant: Principal,
+    stranger: Principal,
+) -> None:
+    """Also what a guest put into a tenant that goes."""
+    guest = replace(tenant, tenant_id=share(connection, (tenant, "member"), (stranger, "owner")))
+    vectors, space = MemoryVectorStore(), EmbeddingSpace("test", "erasure", "1", dimensions=4)
+    for owner in (tenant, guest, replace(guest, user_id=stranger.user_id)):
+        chunk = fill(connection, owner)["core.chunks"]["id"]
+        async with database.transaction(owner.scope) as session:
+            one = np.ones((1, 4), dtype=np.float32) / 2
+            await vectors.add(session, space, owner.tenant_id, [chunk], one)
+    assert len(vectors.vectors) == 3
+    await eraser_of(database, blobs, vectors).erase(tenant.user_id, tenant.scope)
+    (left,) = vectors.vectors.values()
+    assert left.tenant_id == guest.tenant_id

@@ -114,7 +114,7 @@ async def room(database: Database) -> AsyncIterator[Room]:
             transform_of=lambda type_: shout if type_ == "blind" else None,
             chunk_characters=200,
         )
-        documents = Documents(database, blobs, Jobs(), extractor, Fetcher(), ingestor)
+        documents = Documents(database, blobs, vectors, Jobs(), extractor, Fetcher(), ingestor)
         yield Room(
             database, documents, ingestor, Searcher(database, embedder, vectors), embedder, blobs
         )

@@ -79,7 +79,9 @@ async def world(database_urls: DatabaseUrls) -> AsyncIterator[World]:
     embedder, vectors = FakeEmbedder(), PgVectorStore(PgVectorConfig())
     async with Extractor() as extractor:
         ingestor = Ingestor(database, MemoryBlobStore(), embedder, vectors, extractor)
-        documents = Documents(database, MemoryBlobStore(), Jobs(), extractor, Fetcher(), ingestor)
+        documents = Documents(
+            database, MemoryBlobStore(), vectors, Jobs(), extractor, Fetcher(), ingestor
+        )
         searcher = Searcher(database, embedder, vectors)
         yield World(database_urls, database, documents, ingestor, searcher)
     await database.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from uuid import UUID, uuid4
 from zipfile import ZipFile
@@ -71,12 +72,16 @@ async def test_a_stranger_reaches_nothing_of_it(
 
 
 async def test_files_go_with_their_project_and_none_comes_after(
-    client: httpx.AsyncClient, kit: Kit, user: SignedIn
+    client: httpx.AsyncClient,
+    kit: Kit,
+    user: SignedIn,
+    run_jobs: Callable[[], Awaitable[None]],
 ) -> None:
     project = await new_project(client, user)
     await kit.put_file(project, uuid4(), CONTENT, filename="a.bin")
     assert len(stored(kit.services, project)) == 1
     await client.delete(f"/projects/{project}", headers=user.headers)
+    await run_jobs()
     assert stored(kit.services, project) == []
     with pytest.raises(NotFound):
         await kit.put_file(project, uuid4(), CONTENT, filename="late.bin")

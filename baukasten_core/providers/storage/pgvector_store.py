@@ -38,6 +38,7 @@ class PgVectorStore:
     """A `VectorStore` inside the platform's own database."""
 
     name = "pgvector"
+    in_database = True
 
     def __init__(self, config: PgVectorConfig) -> None:
         self._config = config
@@ -97,16 +98,16 @@ class PgVectorStore:
         return [VectorHit(row.chunk_id, row.cosine) for row in rows]
 
     async def remove(
-        self, session: AsyncSession, tenant_id: UUID, document_ids: Sequence[UUID]
+        self,
+        session: AsyncSession,
+        tenant_id: UUID,
+        document_ids: Sequence[UUID] | None = None,
+        *,
+        project_id: UUID | None = None,
     ) -> None:
+        condition, values = _scope(tenant_id, project_id, document_ids, None)
         for table in (await session.scalars(text(SPACES))).all():
-            await session.execute(
-                text(
-                    f"DELETE FROM core.{table}"
-                    " WHERE tenant_id = :tenant AND document_id = ANY(CAST(:ids AS uuid[]))"
-                ),
-                {"tenant": tenant_id, "ids": list(document_ids)},
-            )
+            await session.execute(text(f"DELETE FROM core.{table} WHERE {condition}"), values)
 
     async def _exists(self, session: AsyncSession, space: EmbeddingSpace) -> bool:
         if space.id not in self._there:

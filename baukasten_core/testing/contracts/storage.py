@@ -249,6 +249,33 @@ class VectorStoreContract:
         hits = await self._search(store, database, tenant, gone.vectors[0])
         assert {hit.chunk_id for hit in hits} == set(kept.chunks)
 
+    async def test_a_removed_project_or_tenant_is_forgotten(
+        self, store: VectorStore, database: Database, tenant: Principal, stranger: Principal
+    ) -> None:
+        inside = await self._document(store, database, tenant, count=2, project=True)
+        outside = await self._document(store, database, tenant, count=2)
+        theirs = await self._document(store, database, stranger, count=2)
+        for project_id, left in ((inside.project_id, outside.chunks), (None, [])):
+            async with database.transaction(tenant.scope) as session:
+                await store.remove(session, tenant.tenant_id, project_id=project_id)
+            hits = await self._search(store, database, tenant, outside.vectors[0])
+            assert {hit.chunk_id for hit in hits} == set(left)
+        hits = await self._search(store, database, stranger, theirs.vectors[0])
+        assert {hit.chunk_id for hit in hits} == set(theirs.chunks)
+
+    async def test_vectors_go_with_their_rows_or_can_be_removed_after_them(
+        self, store: VectorStore, database: Database, tenant: Principal
+    ) -> None:
+        gone = await self._document(store, database, tenant, count=2)
+        async with database.transaction(tenant.scope) as session:
+            await session.execute(
+                text("DELETE FROM core.documents WHERE id = :id"), {"id": gone.id}
+            )
+        if not store.in_database:
+            async with database.transaction(tenant.scope) as session:
+                await store.remove(session, tenant.tenant_id, [gone.id])
+        assert not await self._search(store, database, tenant, gone.vectors[0])
+
     async def _document(
         self,
         store: VectorStore,
