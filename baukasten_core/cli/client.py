@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
 import httpx
-import platformdirs
 
 from baukasten_core.cli import DEFAULT_URL
+from baukasten_core.cli.credentials import (
+    Credentials,
+    locked_credentials,
+    save_credentials,
+    signed_in,
+    stored_credentials,
+)
 from baukasten_core.errors import BaukastenError
 
 TIMEOUT = httpx.Timeout(60.0, read=600.0)
@@ -31,27 +36,12 @@ class ClientError(BaukastenError):
         self.status_code = status_code
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What `baukasten login` keeps."""
-
-    url: str
-    access_token: str
-    refresh_token: str | None = None
-
-
-def credentials_file() -> Path:
-    """Where they are kept, readable by their owner alone."""
-    return platformdirs.user_config_path("baukasten") / "credentials.json"
-
-
 def load_credentials() -> Credentials:
     """From the environment, else the file.
 
     Raises `ClientError` when nobody has logged in.
     """
-    path = credentials_file()
-    stored = Credentials(**json.loads(path.read_text())) if path.exists() else None
+    stored = stored_credentials()
     token = os.environ.get("BAUKASTEN_TOKEN")
     if token:
         url = os.environ.get("BAUKASTEN_URL") or (stored.url if stored else DEFAULT_URL)
@@ -61,22 +51,20 @@ def load_credentials() -> Credentials:
     return stored
 
 
-def save_credentials(credentials: Credentials) -> None:
-    """Keep them in the owner-only file."""
-    path = credentials_file()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(asdict(credentials), file)
-
-
 class Client:
     """Calls the HTTP API; an error is a `ClientError` with the platform's own sentence.
 
-    Use as a context manager. An access token that has run out is renewed once.
+    Use as a context manager, from as many threads as you like. An access token that has run out
+    is renewed once.
+
+    Args:
+        credentials: by default what `load_credentials` finds; only these are kept when renewed.
     """
 
     def __init__(self, credentials: Credentials | None = None) -> None:
+        self._kept = credentials is None
         self._credentials = credentials or load_credentials()
+        self._renewing = threading.Lock()
         self._http = httpx.Client(base_url=self._credentials.url, timeout=TIMEOUT)
 
     def __enter__(self) -> Self:
@@ -93,8 +81,9 @@ class Client:
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One call; raises `ClientError` for any error answer."""
+        used = self._credentials
         response = self._send(method, path, **options)
-        if response.status_code == 401 and self._renew():
+        if response.status_code == 401 and self._renew(used):
             response = self._send(method, path, **options)
         return _checked(response)
 
@@ -142,21 +131,32 @@ class Client:
         token = self._credentials.access_token
         return {"Authorization": f"Bearer {token}"} if token else {}
 
-    def _renew(self) -> bool:
-        token = self._credentials.refresh_token
-        if token is None:
+    def _renew(self, refused: Credentials) -> bool:
+        """Whether there are other tokens than the refused ones now.
+
+        A refresh token works once, and one that is shown again ends its session: so one thread
+        and one process at a time exchange the latest, and the others go on with what they got.
+        """
+        if refused.refresh_token is None:
             return False
-        response = self._http.post("/auth/refresh", json={"refresh_token": token})
+        with self._renewing:
+            if self._credentials is refused:
+                with locked_credentials():
+                    self._credentials = self._exchanged(refused)
+            return self._credentials is not refused
+
+    def _exchanged(self, refused: Credentials) -> Credentials:
+        """The next tokens; the same if there are none to be had."""
+        stored = stored_credentials() if self._kept else None
+        latest = stored if stored and stored.url == refused.url else refused
+        body = {"refresh_token": latest.refresh_token}
+        response = self._send("POST", "/auth/refresh", json=body)
         if response.is_error:
-            return False
-        self._credentials = signed_in(self._credentials.url, response.json())
-        save_credentials(self._credentials)
-        return True
-
-
-def signed_in(url: str, body: dict[str, Any]) -> Credentials:
-    """What the answer to a sign-in gives."""
-    return Credentials(url, body["access_token"], body.get("refresh_token"))
+            return refused
+        renewed = signed_in(refused.url, response.json())
+        if latest is stored:
+            save_credentials(renewed)
+        return renewed
 
 
 def parse_events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:

@@ -16,12 +16,19 @@ def login(url: str, email: str, password: str, register: bool) -> None:
     """Sign in; the tokens are kept in a file that only you can read."""
     import httpx
 
-    from baukasten_core.cli.client import Client, Credentials, save_credentials, signed_in
+    from baukasten_core.cli.client import Client
+    from baukasten_core.cli.credentials import (
+        Credentials,
+        locked_credentials,
+        save_credentials,
+        signed_in,
+    )
 
     with Client(Credentials(url.rstrip("/"), "")) as client:
         if register:
             client.post("/auth/register", {"email": email, "password": password})
         form = {"username": email, "password": password}
         response: httpx.Response = client.request("POST", "/auth/login", data=form)
-        save_credentials(signed_in(url.rstrip("/"), response.json()))
+        with locked_credentials():
+            save_credentials(signed_in(url.rstrip("/"), response.json()))
     click.echo(f"Signed in to {url} as {email}.")
