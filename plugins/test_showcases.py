@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.pool import NullPool
 
+from baukasten_core.api import Messages
 from baukasten_core.app import migrated_showcases
 from baukasten_core.db.migrate import Migrated, downgrade, heads, migrate
 from baukasten_core.db.roles import Roles
@@ -58,6 +60,12 @@ def migrated(host: PluginHost) -> Migrated:
     if not found:
         pytest.skip("this showcase has no tables")
     return found[0]
+
+
+def test_every_text_is_there_in_every_language(plugin: ModuleType) -> None:
+    texts = Messages(Path(str(plugin.__file__)).parent / "messages")
+    assert texts.languages == ("de", "en", "es")
+    assert texts.faults() == []
 
 
 def test_migrations_have_one_head_and_go_up_down_and_up_again(

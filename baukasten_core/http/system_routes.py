@@ -12,6 +12,7 @@ from baukasten_core import __version__
 from baukasten_core.health import Health, check_health
 from baukasten_core.http.dependencies import ServicesDep
 from baukasten_core.http.pages import home_page
+from baukasten_core.render.messages import preferred_language
 
 router = APIRouter(tags=["system"])
 
@@ -44,9 +45,11 @@ class HealthOut(BaseModel):
 
 @router.get("/", response_model=Welcome)
 async def welcome(request: Request, services: ServicesDep) -> Response:
-    """The console's page to a browser, JSON to everybody else."""
+    """A page in the reader's language to a browser, JSON to everybody else."""
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(home_page(services.settings.title, services.host.showcases()))
+        language = preferred_language(request.headers.get("accept-language"))
+        page = home_page(services.settings.title, services.host.showcases(), language)
+        return HTMLResponse(page, headers={"Vary": "Accept, Accept-Language"})
     body = Welcome(message=services.settings.title, version=__version__, docs="/docs")
     return JSONResponse(body.model_dump())
 

@@ -7,6 +7,7 @@ import re
 import httpx
 import pytest
 
+from baukasten_core.render.messages import translate
 from baukasten_core.services import Services
 
 
@@ -14,6 +15,25 @@ async def test_a_program_gets_json_and_a_browser_a_page(client: httpx.AsyncClien
     assert set((await client.get("/")).json()) == {"message", "version", "docs"}
     page = await client.get("/", headers={"Accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    ("header", "language", "said"),
+    [
+        ("de-AT,de;q=0.9,en;q=0.5", "de", "Beantwortet Fragen"),
+        ("es", "es", "Responde"),
+        ("en", "en", "Answers questions"),
+        ("fr", "en", "Answers questions"),
+    ],
+)
+async def test_the_page_is_in_the_readers_language(
+    client: httpx.AsyncClient, header: str, language: str, said: str
+) -> None:
+    page = await client.get("/", headers={"Accept": "text/html", "Accept-Language": header})
+    assert f'<html lang="{language}">' in page.text
+    assert translate(language, "home.running") in page.text
+    assert said in page.text
+    assert "Accept-Language" in page.headers["vary"]
 
 
 async def test_health_names_every_plugin_and_the_database(client: httpx.AsyncClient) -> None:

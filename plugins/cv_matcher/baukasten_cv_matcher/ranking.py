@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from baukasten_core.api import DocumentText
+from baukasten_core.api import DocumentText, Language
 from baukasten_cv_matcher.assessment import Weights, score
 from baukasten_cv_matcher.models import AssessmentRow, Candidate, Ranking, RequirementRow
 from baukasten_cv_matcher.schemas import MadeBy, Ranked, RankingOut, RequirementFinding
 from baukasten_cv_matcher.service import as_requirement
+from baukasten_cv_matcher.texts import MESSAGES
 
-BLIND_LABEL = "Candidate {number}"
 
-
-def label(candidate: Candidate, document: DocumentText | None, *, blind: bool) -> str:
+def label(
+    candidate: Candidate, document: DocumentText | None, *, blind: bool, language: Language
+) -> str:
     """What a candidate is called; a file's name often is a person's."""
     if blind or document is None or not document.title:
-        return BLIND_LABEL.format(number=candidate.number)
+        return MESSAGES.translate(language, "candidate", number=candidate.number)
     return document.title
 
 
@@ -26,12 +27,14 @@ def as_shown(
     requirements: Sequence[RequirementRow],
     assessments: Sequence[tuple[AssessmentRow, Candidate]],
     documents: Mapping[UUID, DocumentText],
+    language: Language,
 ) -> RankingOut:
     """The ranking with everything that it rests on."""
     weights = Weights(ranking.must_weight, ranking.nice_weight)
     rows = []
     for row, candidate in assessments:
-        name = label(candidate, documents.get(candidate.document_id), blind=ranking.blind)
+        document = documents.get(candidate.document_id)
+        name = label(candidate, document, blind=ranking.blind, language=language)
         rows.append(_ranked(row, candidate, name, ranking, requirements, weights))
     done = sum(row.status == "done" for row in rows)
     failed = sum(row.status == "failed" for row in rows)

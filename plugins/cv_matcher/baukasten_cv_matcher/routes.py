@@ -12,6 +12,7 @@ from baukasten_core.api import (
     CurrentKit,
     DocumentText,
     Kit,
+    Language,
     NotFound,
     Unprocessable,
     problem_responses,
@@ -171,14 +172,19 @@ async def _candidates(kit: Kit, project_id: UUID, *, blind: bool) -> list[Candid
     async with kit.transaction() as session:
         rows = await service.list_candidates(session, project_id)
     documents = await kit.documents([row.document_id for row in rows], with_text=False)
-    return [_candidate(row, documents.get(row.document_id), blind=blind) for row in rows]
+    return [
+        _candidate(row, documents.get(row.document_id), blind=blind, language=kit.language)
+        for row in rows
+    ]
 
 
-def _candidate(row: Candidate, document: DocumentText | None, *, blind: bool) -> CandidateOut:
+def _candidate(
+    row: Candidate, document: DocumentText | None, *, blind: bool, language: Language
+) -> CandidateOut:
     return CandidateOut(
         id=row.id,
         document_id=row.document_id,
-        label=label(row, document, blind=blind),
+        label=label(row, document, blind=blind, language=language),
         status=document.status if document else "failed",
     )
 
@@ -190,7 +196,7 @@ async def _ranking(kit: Kit, project_id: UUID) -> RankingOut:
         assessments = await service.list_assessments(session, ranking.id)
     ids = [candidate.document_id for _, candidate in assessments]
     documents = await kit.documents(ids, with_text=False)
-    return as_shown(ranking, requirements, assessments, documents)
+    return as_shown(ranking, requirements, assessments, documents, kit.language)
 
 
 def _job(position: Position, rows: Sequence[RequirementRow]) -> JobOut:

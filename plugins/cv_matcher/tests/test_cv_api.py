@@ -389,6 +389,32 @@ async def test_blind_projects_mask_people_before_anything_reads_them(
         assert all(chunk["score"] < 0.9 for chunk in hit["chunks"])
 
 
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [("de", "Bewerbung 1"), ("en", "Candidate 1"), ("es", "Candidatura 1")],
+)
+async def test_a_blind_project_calls_candidates_in_the_readers_language(
+    client: httpx.AsyncClient,
+    user: SignedIn,
+    post: Any,
+    get: Any,
+    project: str,
+    base: str,
+    ranking: Any,
+    language: str,
+    name: str,
+) -> None:
+    await client.patch(
+        f"/projects/{project}", json={"config": {"blind": True}}, headers=user.headers
+    )
+    await client.patch("/users/me", json={"language": language}, headers=user.headers)
+    await post(f"{base}/job", {"text": JOB, "method": "extractive"})
+    await post(f"{base}/candidates", {"texts": [{"title": "zoe.pdf", "content": ALPHA}]})
+    (row,) = await get(f"{base}/candidates")
+    (ranked,) = (await ranking(method="extractive"))["candidates"]
+    assert row["label"] == ranked["label"] == name
+
+
 async def test_weights_of_the_project_are_in_the_formula(
     client: httpx.AsyncClient, user: SignedIn, post: Any, project: str, base: str, ranking: Any
 ) -> None:

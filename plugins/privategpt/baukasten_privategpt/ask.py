@@ -33,7 +33,7 @@ from baukasten_core.api import (
 from baukasten_privategpt.citations import citations, unknown_numbers
 from baukasten_privategpt.prompting import answer_messages, condense_messages, sources
 from baukasten_privategpt.schemas import AnswerOut, AskIn, CitationOut, UsageOut
-from baukasten_privategpt.texts import NOT_FOUND
+from baukasten_privategpt.texts import not_found
 
 EventName = Literal["routed", "delta", "citations", "done", "error"]
 CONDENSE_TOKENS, CONDENSE_SECONDS = 200, 20.0
@@ -132,7 +132,7 @@ def _with_earlier(question: str, history: Sequence[Message]) -> str:
 
 async def _not_found(kit: Kit, turn: Turn) -> AsyncGenerator[AskEvent, None]:
     """Nothing is relevant: say so, and ask nobody."""
-    text = NOT_FOUND[turn.language]
+    text = not_found(turn.language)
     answer = await _keep(kit, turn, AnswerParts(text, found=False))
     yield AskEvent("delta", {"text": text})
     yield AskEvent("citations", {"citations": [], "grounded": False})
@@ -200,7 +200,7 @@ async def _checked(
         if routed.provider != EXTRACTIVE:
             raise InvalidOutput(f"The model `{routed.model}` answered nothing; ask again.")
         # The passages are near in meaning, but no sentence of theirs has the question's words.
-        return AnswerParts(NOT_FOUND[turn.language], found=False, routed=routed, finished=finished)
+        return AnswerParts(not_found(turn.language), found=False, routed=routed, finished=finished)
     texts = await kit.texts([passage.document_id for passage in turn.passages])
     return AnswerParts(
         text,

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from baukasten_core.api import Language, Message, Passage, Source
-from baukasten_privategpt.texts import NAMES, NOT_FOUND
+from baukasten_privategpt.texts import NAMES, not_found
 
 TURNS = 6
 """Earlier turns that go with a question ..."""
@@ -26,7 +26,7 @@ def answer_messages(
     question: str, passages: Sequence[Passage], history: Sequence[Message], language: Language
 ) -> list[Message]:
     """The sources and the question, after what was said before."""
-    system = prompt("answer").format(language=NAMES[language], not_found=NOT_FOUND[language])
+    system = prompt("answer").format(language=NAMES[language], not_found=not_found(language))
     fenced = "\n\n".join(fence(n, passage) for n, passage in enumerate(passages, start=1))
     turn = f"{fenced}\n\nQuestion: {question}"
     return [Message("system", system), *recent(history), Message("user", turn)]

@@ -1,17 +1,18 @@
-"""What the showcase itself says, in its three languages."""
+"""What the showcase itself says, by language."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from baukasten_core.api import Language
+from baukasten_core.api import Language, Messages
 
-NOT_FOUND: Mapping[Language, str] = {
-    "de": "Dazu steht nichts in Ihren Dokumenten.",
-    "en": "This is not in your documents.",
-    "es": "Esto no está en sus documentos.",
-}
-"""The answer where nothing fits; no model is asked then."""
+MESSAGES = Messages(Path(__file__).parent / "messages")
 
 NAMES: Mapping[Language, str] = {"de": "German", "en": "English", "es": "Spanish"}
-"""For the prompt."""
+"""For the prompt, which is in English."""
+
+
+def not_found(language: Language) -> str:
+    """The answer where nothing fits; no model is asked then."""
+    return MESSAGES.translate(language, "not_found")
