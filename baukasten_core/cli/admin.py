@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from baukasten_core.cli.configuration import config_option, read_settings, with_database
 
 if TYPE_CHECKING:
     from baukasten_core.settings import Settings
@@ -18,18 +19,17 @@ def admin() -> None:
 
 
 @admin.command()
+@config_option
 @click.argument("email")
 @click.option("--ask", is_flag=True, help="Ask for the password instead of generating one.")
-def create(email: str, ask: bool) -> None:
+def create(config_path: Path | None, email: str, ask: bool) -> None:
     """Make an account that is an admin."""
     from baukasten_core.accounts.first_admin import create_admin
-    from baukasten_core.settings import load_settings
 
     password = click.prompt("Password", hide_input=True, confirmation_prompt=True) if ask else None
-    settings = load_settings()
-    with owner_url(settings) as url:
+    with with_database(read_settings(config_path)) as settings:
         made = create_admin(
-            url,
+            _owner_url(settings),
             email,
             password,
             residency=settings.privacy.residency,
@@ -41,38 +41,21 @@ def create(email: str, ask: bool) -> None:
 
 
 @admin.command()
+@config_option
 @click.argument("email")
-def promote(email: str) -> None:
+def promote(config_path: Path | None, email: str) -> None:
     """Make an existing account an admin, and active."""
     from baukasten_core.accounts.first_admin import promote
-    from baukasten_core.settings import load_settings
 
-    settings = load_settings()
-    with owner_url(settings) as url:
-        promote(url, email, role_prefix=settings.database.role_prefix)
+    with with_database(read_settings(config_path)) as settings:
+        promote(_owner_url(settings), email, role_prefix=settings.database.role_prefix)
     click.echo(f"{email} is an admin.")
 
 
-@contextmanager
-def owner_url(settings: Settings) -> Iterator[str]:
-    """The role that migrates: as configured, or of the embedded server, which is left as it was
-    found, running or not."""
-    if settings.database.url is not None:
-        yield settings.database.url.get_secret_value()
-        return
-    if settings.database.app_url is not None:
+def _owner_url(settings: Settings) -> str:
+    """The role that migrates."""
+    if settings.database.url is None:
         raise click.UsageError(
             "BAUKASTEN_DATABASE_URL is not set: this needs the role that migrates."
         )
-    from baukasten_core.db.embedded import start_embedded
-
-    folder, password = settings.home / "postgres", settings.database.embedded_password
-    if password is None or not (folder / "data" / "PG_VERSION").exists():
-        raise click.UsageError("There is no platform here yet: start it with `baukasten up`.")
-    was_running = (folder / "data" / "postmaster.pid").exists()
-    server = start_embedded(folder, password.get_secret_value())
-    try:
-        yield server.url
-    finally:
-        if not was_running:
-            server.stop()
+    return settings.database.url.get_secret_value()

@@ -1,4 +1,4 @@
-"""`serve_config.yaml`: read, and checked for what Ray Serve would drop in silence.
+"""`serve_config.yaml`: found, and checked for what Ray Serve would drop in silence.
 
 Importing this module does not import Ray; only `check_schema` does.
 """
@@ -8,32 +8,16 @@ from __future__ import annotations
 import difflib
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from baukasten_core.errors import SettingsError
-
-FILE = "serve_config.yaml"
-ARGUMENTS = frozenset({"settings"})
-"""What an application takes in its `args`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServeConfig:
-    """The file's content, and the settings that all of its applications share."""
-
-    path: Path
-    document: Mapping[str, Any]
-    settings: Mapping[str, Any]
-
-    @property
-    def applications(self) -> Mapping[str, str | None]:
-        """Route prefix by application."""
-        return {app["name"]: app.get("route_prefix", "/") for app in self.document["applications"]}
+from baukasten_core.errors import SettingsError, misfits
+from baukasten_core.serve_config import ARGUMENTS as ARGUMENTS
+from baukasten_core.serve_config import FILE
+from baukasten_core.serve_config import ServeConfig as ServeConfig
+from baukasten_core.serve_config import read_config as read_config
 
 
 def default_path() -> Path:
@@ -41,25 +25,6 @@ def default_path() -> Path:
     here = Path(__file__).parent
     candidates = (Path.cwd() / FILE, here / FILE, here.parents[1] / FILE)
     return next((path for path in candidates if path.exists()), candidates[0])
-
-
-def read_config(path: Path) -> ServeConfig:
-    """Read and check a configuration file.
-
-    Raises:
-        SettingsError: with a sentence that names the file and what is wrong in it.
-    """
-    document = _load(path)
-    applications = document.get("applications")
-    if not isinstance(applications, list) or not applications:
-        raise SettingsError(f"{path}: `applications` must be a list of applications")
-    found = [_settings_of(path, application) for application in applications]
-    if any(settings != found[0] for settings in found):
-        raise SettingsError(
-            f"{path}: every application must have the same `args.settings`",
-            hint="Write them once with an anchor (`settings: &settings`) and repeat `*settings`.",
-        )
-    return ServeConfig(path, document, found[0])
 
 
 def check_schema(config: ServeConfig) -> None:
@@ -78,41 +43,7 @@ def check_schema(config: ServeConfig) -> None:
                 if isinstance(scaling := deployment.get("autoscaling_config"), Mapping):
                     AutoscalingConfig.model_validate(scaling)
     except ValidationError as error:
-        problems = "; ".join(
-            f"`{'.'.join(str(part) for part in item['loc'])}`: {item['msg']}"
-            for item in error.errors(include_input=False, include_url=False)
-        )
-        raise SettingsError(f"{config.path}: {problems}") from None
-
-
-def _load(path: Path) -> Mapping[str, Any]:
-    try:
-        document = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise SettingsError(
-            f"{path} is not there", hint=f"Name a file with `--config`, or copy a {FILE} here."
-        ) from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(document, dict):
-        raise SettingsError(f"{path} must hold a mapping with `applications`")
-    return document
-
-
-def _settings_of(path: Path, application: Any) -> Mapping[str, Any]:
-    if not isinstance(application, dict) or "name" not in application:
-        raise SettingsError(f"{path}: every application needs a `name`")
-    arguments = application.get("args") or {}
-    if unknown := set(arguments) - ARGUMENTS:
-        name = sorted(unknown)[0]
-        raise SettingsError(
-            f"{path}: unknown key `args.{name}` in application `{application['name']}`; "
-            f"known: {', '.join(sorted(ARGUMENTS))}"
-        )
-    settings = arguments.get("settings") or {}
-    if not isinstance(settings, dict):
-        raise SettingsError(f"{path}: `args.settings` must be a mapping")
-    return settings
+        raise SettingsError(f"{config.path}: {misfits(error, 'the file')}") from None
 
 
 def _unknown(data: Any, model: type[BaseModel], path: str) -> Iterator[str]:
