@@ -34,7 +34,7 @@ from baukasten_core.documents.fetch import Fetcher
 from baukasten_core.documents.ingest import Ingestor
 from baukasten_core.documents.search import Searcher
 from baukasten_core.documents.service import Documents
-from baukasten_core.errors import PluginQuarantined, SettingsError, StartupRefused
+from baukasten_core.errors import PluginQuarantined, SettingsError, StartupRefused, misfits
 from baukasten_core.gateway.audited import refusals_to_audit
 from baukasten_core.gateway.checks import instance_check
 from baukasten_core.gateway.gateway import Gateway
@@ -68,6 +68,7 @@ from baukasten_core.parts import (
     blob_options,
     document_limits,
     embedding_guard,
+    ingest_guard,
     search_guard,
     transform_of,
     vector_options,
@@ -280,7 +281,6 @@ def build_services(
         "storage.vectors", storage.vectors, host.vector_stores(), vector_options(settings)
     )
     blobs = build("storage.blobs", storage.blobs, host.blob_stores(), blob_options(settings))
-    guard = embedding_guard(settings, host, database)
     store_guard = blob_guard(settings, host, database)
     jobs = Jobs()
     ingestor = Ingestor(
@@ -290,7 +290,7 @@ def build_services(
         vectors,
         extractor,
         transform_of=partial(transform_of, host),
-        guard=guard,
+        guard=ingest_guard(settings, host, database),
         chunk_characters=settings.documents.chunk_characters,
     )
     return Services(
@@ -298,7 +298,7 @@ def build_services(
         host=host,
         database=database,
         embedder=embedder,
-        embedding_guard=guard,
+        embedding_guard=embedding_guard(settings, host, database),
         blob_guard=store_guard,
         gateway=gateway,
         vectors=vectors,
@@ -414,7 +414,4 @@ def build(
     try:
         return provider.build(provider.config(**options))
     except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
-        )
-        raise SettingsError(f"setting `{setting}`, options of `{name}`: {reasons}") from None
+        raise SettingsError(f"setting `{setting}`, options of `{name}`: {misfits(error)}") from None

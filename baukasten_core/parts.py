@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,8 @@ from baukasten_core.settings import Settings
 Residency = Callable[[AsyncSession, UUID, UUID | None], Awaitable[frozenset[str]]]
 """(transaction, tenant, project) -> the regions where their data may be processed."""
 
+MakeGuard = Callable[[Settings, PluginHost, Database], Guard | None]
+
 
 def document_limits(settings: Settings) -> Limits:
     """What a document may cost, as the settings say."""
@@ -42,9 +44,10 @@ def document_limits(settings: Settings) -> Limits:
 
 def vector_options(settings: Settings) -> Mapping[str, Any]:
     """What the vector store is configured with."""
-    if settings.storage.vectors != "pgvector":
-        return {}
-    return {"exact_below": settings.retrieval.exact_below}
+    storage = settings.storage
+    if storage.vectors != "pgvector":
+        return storage.vector_options
+    return {"exact_below": settings.retrieval.exact_below, **storage.vector_options}
 
 
 def blob_options(settings: Settings) -> Mapping[str, Any]:
@@ -80,16 +83,12 @@ def blob_guard(settings: Settings, host: PluginHost, database: Database) -> Guar
     return _guard(where, database, allowed_residency)
 
 
-def search_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
-    """Refuses to search what may not go where the query is embedded and passages are reranked."""
-    made = [make(settings, host, database) for make in (embedding_guard, reranking_guard)]
-    guards = [one for one in made if one is not None]
-
-    async def guard(scope: Scope, project_id: UUID | None) -> None:
-        for one in guards:
-            await one(scope, project_id)
-
-    return guard if guards else None
+def vector_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
+    """Refuses to put vectors where the data may not go; None for the platform's own database."""
+    provider = settings.storage.vectors
+    region = provider_region(host.vector_stores().get(provider), vector_options(settings))
+    where = Destination("vectors", provider, region, "storage.vector_options.region")
+    return _guard(where, database, allowed_residency)
 
 
 def reranking_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
@@ -101,6 +100,16 @@ def reranking_guard(settings: Settings, host: PluginHost, database: Database) ->
     region = provider_region(host.rerankers().get(provider), options)
     where = Destination("reranking", provider, region, "retrieval.reranker_options.region")
     return _guard(where, database, strictest_residency)
+
+
+def ingest_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
+    """Refuses to ingest what may not be embedded, or its vectors kept, where that is done."""
+    return _all(settings, host, database, (embedding_guard, vector_guard))
+
+
+def search_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
+    """Refuses to search what may not go to the embedder, the vector store or the reranker."""
+    return _all(settings, host, database, (embedding_guard, vector_guard, reranking_guard))
 
 
 def provider_region(provider: Provider[Any] | None, options: Mapping[str, Any]) -> str:
@@ -115,6 +124,19 @@ def provider_region(provider: Provider[Any] | None, options: Mapping[str, Any]) 
         return LOCAL
     address = getattr(config, "base_url", None) or getattr(config, "url", None)
     return region_of(str(address) if address else None, declared)
+
+
+def _all(
+    settings: Settings, host: PluginHost, database: Database, makers: Sequence[MakeGuard]
+) -> Guard | None:
+    made = [make(settings, host, database) for make in makers]
+    guards = [one for one in made if one is not None]
+
+    async def guard(scope: Scope, project_id: UUID | None) -> None:
+        for one in guards:
+            await one(scope, project_id)
+
+    return guard if guards else None
 
 
 def _guard(where: Destination, database: Database, residency: Residency) -> Guard | None:

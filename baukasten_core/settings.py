@@ -127,6 +127,9 @@ class StorageSettings(Section):
     """Where vectors and original files live."""
 
     vectors: str = Field("pgvector", description="Vector store.")
+    vector_options: Mapping[str, Any] = Field(
+        default_factory=dict, description="The vector store's own options."
+    )
     blobs: str = Field("fsspec", description="Blob store.")
     blob_options: Mapping[str, Any] = Field(
         default_factory=dict,

@@ -1,7 +1,7 @@
 """Where data may go: the one guard that stands before everything that can carry it out.
 
-LLM and embedding calls, reranking, speech, mail, blob stores and fetching an address all ask
-`require_allowed` before they send a byte. A region is a word the operator chose (`eu`, `us`, ...);
+LLM and embedding calls, vector stores, reranking, speech, mail, blob stores and fetching an address
+all ask `require_allowed` before they send a byte. A region is a word the operator chose (`eu`, `us`, ...);
 `local` is this machine, where the data already is, and therefore always allowed.
 """
 
@@ -26,7 +26,7 @@ UNDECLARED = "undeclared"
 AUTHORITY = re.compile(r"([0-9.]+|[A-Za-z]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 """A host without anything that parsers disagree about."""
 
-Kind = Literal["llm", "embedding", "reranking", "speech", "mail", "blobs", "fetch"]
+Kind = Literal["llm", "embedding", "vectors", "reranking", "speech", "mail", "blobs", "fetch"]
 
 log = structlog.get_logger("baukasten.gateway")
 

@@ -68,6 +68,7 @@ def register_vector_stores() -> Sequence[Provider[VectorStore]]:
             build=pgvector_store.PgVectorStore,
             config=pgvector_store.PgVectorConfig,
             summary="vectors in PostgreSQL, under row-level security; the default",
+            in_process=True,
         )
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -18,8 +19,9 @@ from baukasten_core.documents.service import Upload
 from baukasten_core.errors import ResidencyViolation
 from baukasten_core.hookspecs import hookimpl
 from baukasten_core.plugins import PluginHost
+from baukasten_core.projects.service import create_project
 from baukasten_core.services import Services
-from baukasten_core.testing.fakes import FakeEmbedder, MemoryBlobStore
+from baukasten_core.testing.fakes import FakeEmbedder, MemoryBlobStore, MemoryVectorStore
 from baukasten_core.testing.fixtures_app import test_settings as settings_of
 from baukasten_core.testing.fixtures_db import DatabaseUrls
 
@@ -52,7 +54,11 @@ def plugin() -> ModuleType:
     def register_blob_stores() -> Any:
         return [Provider("far", lambda _: MemoryBlobStore(), FarConfig)]
 
-    for hook in (register_rerankers, register_blob_stores):
+    @hookimpl
+    def register_vector_stores() -> Any:
+        return [Provider("far", lambda _: MemoryVectorStore(), FarConfig)]
+
+    for hook in (register_rerankers, register_blob_stores, register_vector_stores):
         setattr(module, hook.__name__, hook)
     return module
 
@@ -148,3 +154,29 @@ async def test_no_file_reaches_a_store_that_nobody_has_placed(
         assert "storage.blob_options.region" in str(error.value.hint)
         assert isinstance(services.blobs, MemoryBlobStore)
         assert not services.blobs.files
+
+
+async def test_no_vector_reaches_a_store_where_it_may_not_go(
+    tmp_path: Path, database_urls: DatabaseUrls, tenant: Principal
+) -> None:
+    storage = {"vectors": "far", "vector_options": {"region": "eu"}}
+    async with opened(tmp_path, database_urls, storage=storage) as services:
+        with pytest.raises(ResidencyViolation, match="`far` processes data in `eu`"):
+            await add(services, tenant)
+        with pytest.raises(ResidencyViolation):
+            await services.searcher.search(tenant, "wombats")
+        assert refusals(database_urls, tenant) == [("vectors", "eu")] * 2
+        assert isinstance(services.vectors, MemoryVectorStore)
+        assert not services.vectors.vectors
+        allow(database_urls, tenant, "local", "eu")
+        await add(services, tenant, await a_project(services, tenant))
+        assert services.vectors.vectors
+        assert await services.searcher.search(tenant, "wombats")
+
+
+async def a_project(services: Services, owner: Principal) -> UUID:
+    async with services.database.transaction(owner.scope) as session:
+        project = await create_project(
+            session, owner, name="P", type_="other", description=None, config={}
+        )
+    return project.id

@@ -1,4 +1,4 @@
-"""Where an embedder, a blob store or a reranker is, decides whether anything is asked before it
+"""Where an embedder, a store or a reranker is, decides whether anything is asked before it
 gets data; one that does not say where it is, gets none."""
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from baukasten_core.hookspecs import hookimpl
 from baukasten_core.parts import (
     blob_guard,
     embedding_guard,
+    ingest_guard,
     provider_region,
     reranking_guard,
     search_guard,
+    vector_guard,
 )
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings
-from baukasten_core.testing.fakes import FakeEmbedder, MemoryBlobStore
+from baukasten_core.testing.fakes import FakeEmbedder, MemoryBlobStore, MemoryVectorStore
 
 NOWHERE = Database("postgresql://nobody@/nothing")
 
@@ -58,20 +60,32 @@ def plugin(*, in_process: bool) -> ModuleType:
         return [Provider("far", build, BucketConfig, in_process=in_process)]
 
     @hookimpl
+    def register_vector_stores() -> Any:
+        return [Provider("far", lambda _: MemoryVectorStore(), in_process=in_process)]
+
+    @hookimpl
     def register_rerankers() -> Any:
         return [Provider("far", lambda _: SomeReranker(), in_process=in_process)]
 
-    for hook in (register_embedding_providers, register_blob_stores, register_rerankers):
+    for hook in (
+        register_embedding_providers,
+        register_vector_stores,
+        register_blob_stores,
+        register_rerankers,
+    ):
         setattr(module, hook.__name__, hook)
     return module
 
 
 FAR: dict[str, Any] = {
     "embedding": {"provider": "far", "options": {"endpoint": "https://embed.example"}},
-    "storage": {"blobs": "far", "blob_options": {"bucket": "originals"}},
+    "storage": {"vectors": "far", "blobs": "far", "blob_options": {"bucket": "originals"}},
     "retrieval": {"reranker": "far"},
 }
-GUARDS = (embedding_guard, blob_guard, reranking_guard, search_guard)
+GUARDS = (
+    *(embedding_guard, vector_guard, blob_guard, reranking_guard),
+    *(ingest_guard, search_guard),
+)
 
 
 def host(*plugins: ModuleType) -> PluginHost:
