@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from pydantic import ValidationError
+
 
 class BaukastenError(Exception):
     """Base of every error this project raises on purpose.
@@ -211,6 +213,15 @@ class PluginError(BaukastenError):
     """A plugin can't be used; it is quarantined with this as the reason."""
 
     type, title = "plugin", "A plugin can't be used"
+
+
+def misfits(error: ValidationError, whole: str = "options") -> str:
+    """What does not fit its model, as `path: message; ...`; `whole` stands for an empty path. The
+    input is not repeated: it may be a secret."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or whole}: {item['msg']}"
+        for item in error.errors(include_input=False, include_url=False)
+    )
 
 
 def reason_of(error: BaseException) -> str:

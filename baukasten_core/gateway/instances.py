@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from baukasten_core.contracts.llm import CheckedProvider, LLMProvider, Model, RemoteConfig
 from baukasten_core.contracts.provider import Provider, ProviderConfig
-from baukasten_core.errors import ProviderNotConfigured, SettingsError
+from baukasten_core.errors import ProviderNotConfigured, SettingsError, misfits
 from baukasten_core.gateway.residency import LOCAL, UNDECLARED, Destination, region_of
 
 
@@ -115,11 +115,7 @@ def _config(name: str, registered: Provider[LLMProvider], options: dict[str, Any
     try:
         return registered.config(**options)
     except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'options'}: {item['msg']}"
-            for item in error.errors(include_input=False, include_url=False)
-        )
-        raise SettingsError(f"setting `llm.instances.{name}`: {reasons}") from None
+        raise SettingsError(f"setting `llm.instances.{name}`: {misfits(error)}") from None
 
 
 def _region(config: ProviderConfig, llm: LLMProvider) -> str:

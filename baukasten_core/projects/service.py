@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.contracts.showcase import Showcase
 from baukasten_core.db.paging import Cursor
-from baukasten_core.errors import Forbidden, NotFound, Unprocessable
+from baukasten_core.errors import Forbidden, NotFound, Unprocessable, misfits
 from baukasten_core.privacy import audit
 from baukasten_core.projects.models import Project
 from baukasten_core.projects.values import require_storable
@@ -41,16 +41,11 @@ def checked_config(
         return dict(config)
     try:
         return showcase.project_config(**config).model_dump(mode="json")
-    except (ValidationError, TypeError) as error:
-        reasons = (
-            "; ".join(
-                f"{'.'.join(map(str, item['loc'])) or 'config'}: {item['msg']}"
-                for item in error.errors(include_input=False, include_url=False)
-            )
-            if isinstance(error, ValidationError)
-            else "its keys must be names"
-        )
-        raise Unprocessable(f"`config` does not fit a `{type_}` project: {reasons}") from None
+    except ValidationError as error:
+        reasons = misfits(error, "config")
+    except TypeError:
+        reasons = "its keys must be names"
+    raise Unprocessable(f"`config` does not fit a `{type_}` project: {reasons}")
 
 
 async def create_project(
