@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from baukasten_core.contracts.embedding import EmbeddingProvider
     from baukasten_core.contracts.llm import LLMProvider
     from baukasten_core.contracts.mail import Mailer
+    from baukasten_core.contracts.reranking import Reranker
     from baukasten_core.contracts.storage import BlobStore, VectorStore
 
 
@@ -55,6 +56,21 @@ def register_embedding_providers() -> Sequence[Provider[EmbeddingProvider]]:
             config=openai_compatible.OpenAICompatibleEmbeddingConfig,
             summary="servers that speak OpenAI's /v1/embeddings",
         ),
+    ]
+
+
+@hookimpl
+def register_rerankers() -> Sequence[Provider[Reranker]]:
+    from baukasten_core.providers.reranking import cross_encoder
+
+    return [
+        Provider(
+            "cross_encoder",
+            build=cross_encoder.build,
+            config=cross_encoder.CrossEncoderConfig,
+            summary="any cross-encoder by torch, CPU or GPU",
+            in_process=True,
+        )
     ]
 
 

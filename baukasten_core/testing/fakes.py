@@ -25,8 +25,9 @@ from baukasten_core.contracts.llm import (
     Usage,
 )
 from baukasten_core.contracts.mail import Mail
+from baukasten_core.contracts.speech import SpeechSegment
 from baukasten_core.contracts.storage import VectorHit, check_key, check_prefix
-from baukasten_core.errors import ModelNotFound, NotFound, ProviderUnavailable
+from baukasten_core.errors import ModelNotFound, NotFound, ProviderRejected, ProviderUnavailable
 
 WORD = re.compile(r"\w+")
 CHUNKS = sa.text(
@@ -62,6 +63,38 @@ class FakeEmbedder:
     def _place(self, word: str) -> int:
         code = zlib.crc32(word.encode("utf-8", "replace"))
         return 1 + code % (self.space.dimensions - 1)
+
+
+class FakeReranker:
+    """The share of the query's words that a passage has."""
+
+    name = "fake"
+
+    async def rerank(self, query: str, passages: Sequence[str]) -> Sequence[float]:
+        wanted = set(WORD.findall(query.lower()))
+        found = [wanted & set(WORD.findall(passage.lower())) for passage in passages]
+        return [len(words) / max(len(wanted), 1) for words in found]
+
+
+class FakeSpeech:
+    """Hears what it is given: a recording's bytes are its text, one second a line."""
+
+    name = "fake"
+
+    async def transcribe(
+        self, audio: bytes, media_type: str, *, language: str | None = None
+    ) -> AsyncIterator[SpeechSegment]:
+        for number, line in enumerate(self._lines(audio, media_type)):
+            yield SpeechSegment(float(number), number + 1.0, line)
+
+    def _lines(self, audio: bytes, media_type: str) -> Sequence[str]:
+        try:
+            said = audio.decode() if media_type.startswith("audio/") else ""
+        except UnicodeDecodeError:
+            said = ""
+        if not said:
+            raise ProviderRejected("This is no recording that can be read.")
+        return said.splitlines()
 
 
 class MemoryMailer:
