@@ -23,7 +23,8 @@ from baukasten_core.errors import Conflict, NotFound, StartupRefused
 CREATE = "SELECT core.create_user(%s, %s, %s, 'en', true, %s)"
 PROMOTE = "UPDATE core.users SET is_admin = true, is_active = true WHERE email = %s RETURNING id"
 ADMINS = "SELECT count(*) FROM core.users WHERE is_admin"
-LOCK = "SELECT pg_advisory_xact_lock(7201418327)"
+FIRST_ADMIN_LOCK = 7_201_418_328
+LOCK = f"SELECT pg_advisory_xact_lock({FIRST_ADMIN_LOCK})"
 
 
 @dataclass(frozen=True, slots=True)
