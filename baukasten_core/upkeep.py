@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from baukasten_core.db.session import Database
+from baukasten_core.documents.outside import ERASE
 from baukasten_core.gateway.instances import build_instances
 from baukasten_core.gateway.residency import LOCAL, UNDECLARED, region_of
 from baukasten_core.jobs import Periodic
@@ -34,6 +35,9 @@ def periodic_work(services: Services) -> Sequence[Periodic]:
         await enforce_retention(services.database, audit_days=audit_days)
         async with services.database.transaction() as session:
             await session.execute(FORGET_EXPIRED)
+            # Of a file that could not be deleted, nothing but the job is left.
+            await services.jobs.try_again(session, ERASE)
+            await services.jobs.delete_finished(session)
 
     async def erasures() -> None:
         await eraser(services).resume()

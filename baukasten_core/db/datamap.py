@@ -79,7 +79,7 @@ CORE_DATA_MAP: tuple[PersonalData, ...] = (
 JOBS_DATA_MAP: tuple[PersonalData, ...] = (
     PersonalData(
         *("procrastinate_jobs", ACCOUNT, "background work that waits (ids only)", "contract"),
-        retention="until done",
+        retention="until done; one that failed for 30 days",
         owner_column="args",
     ),
 )

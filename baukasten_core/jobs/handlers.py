@@ -1,4 +1,4 @@
-"""What runs when a job's turn comes, and when it is tried again."""
+"""What runs when a job's turn comes, and how often it is tried again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,41 @@ from uuid import UUID
 from baukasten_core.contracts.auth import Scope
 from baukasten_core.errors import BaukastenError, ProviderError
 
-PATIENCE = 200
-"""How often a job is tried while something it needs is down: hours, at a minute a time."""
 
-LONGEST_WAIT = 60.0
+class WorkerDied(Exception):
+    """The worker that ran a job died with it."""
+
+
+class HandlerMissing(Exception):
+    """No worker knows this kind of job: its plugin is quarantined, or gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How often a job is tried again after one kind of trouble. Each kind is counted apart, or
+    an outage that was waited out would leave nothing for the next killed worker."""
+
+    kind: str
+    tries: int
+    longest_wait: float = 60.0
+
+    def wait(self, counts: Mapping[str, int]) -> float | None:
+        """Seconds until the next try, after so many of each kind; None: give up."""
+        past = counts.get(self.kind, 0)
+        return min(2.0**past, self.longest_wait) if past < self.tries else None
+
+
+DEATHS = Budget("deaths", 5)
+"""More workers than chance kills: whoever runs this job dies of it."""
+
+OUTAGES = Budget("outages", 200)
+"""Hours, at a minute a time."""
+
+MISSING = Budget("missing", 350, longest_wait=3600.0)
+"""Two weeks, at an hour a time, in which somebody may mend the plugin."""
+
+UNTOLD = Budget("untold", 100)
+"""`on_failure` itself failed: somebody would wait for ever for a job that is no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +61,17 @@ class Handler:
     on_failure: Callable[..., Awaitable[None]] | None = None
     retries: int = 3
 
-    def wait(self, error: Exception, attempts: int) -> float | None:
-        """Seconds until the next try after `attempts` earlier ones; None: give up."""
+    def budget(self, error: Exception) -> Budget:
+        """What an error counts as."""
+        if isinstance(error, WorkerDied):
+            return DEATHS
+        if isinstance(error, HandlerMissing):
+            return MISSING
         status = error.status if isinstance(error, BaukastenError) else 500
         if status == 503:
-            limit = PATIENCE
-        elif status < 500 and not isinstance(error, ProviderError):
-            limit = 0
-        else:
-            limit = self.retries
-        return min(2.0**attempts, LONGEST_WAIT) if attempts < limit else None
+            return OUTAGES
+        final = status < 500 and not isinstance(error, ProviderError)
+        return Budget("errors", 0 if final else self.retries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +97,16 @@ def encode(scope: Scope, ids: Mapping[str, Id]) -> dict[str, Any]:
 
 
 def decode(arguments: Mapping[str, Any]) -> tuple[Scope, dict[str, Id]]:
-    """The way back of `encode`."""
-    scope = Scope(_uuid(arguments["user_id"]), _uuid(arguments["tenant_id"]))
-    values = {n: UUID(v) if isinstance(v, str) else v for n, v in arguments["ids"].items()}
-    return scope, values
+    """The way back of `encode`; periodic work has neither owner nor ids."""
+    scope = Scope(_uuid(arguments.get("user_id")), _uuid(arguments.get("tenant_id")))
+    ids = arguments.get("ids", {})
+    return scope, {n: UUID(v) if isinstance(v, str) else v for n, v in ids.items()}
+
+
+def counts_of(arguments: Mapping[str, Any]) -> Mapping[str, int]:
+    """What befell a job so far: how often, by kind."""
+    counts: Mapping[str, int] = arguments.get("counts", {})
+    return counts
 
 
 def _text(value: UUID | None) -> str | None:

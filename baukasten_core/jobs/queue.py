@@ -28,6 +28,17 @@ PENDING = text(
     "SELECT task_name, count(*) FROM jobs.procrastinate_jobs WHERE status IN ('todo', 'doing')"
     " GROUP BY task_name"
 )
+AGAIN = text(
+    "SELECT jobs.procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL)"
+    " FROM jobs.procrastinate_jobs WHERE status = 'failed' AND task_name = :name"
+)
+DELETE_FINISHED = text(
+    "DELETE FROM jobs.procrastinate_jobs j WHERE status NOT IN ('todo', 'doing')"
+    " AND NOT EXISTS (SELECT FROM jobs.procrastinate_events e"
+    " WHERE e.job_id = j.id AND e.at > now() - make_interval(days => :days))"
+)
+KEPT_DAYS = 30
+"""How long a failed job is kept, so that an operator can see what failed."""
 
 
 class Jobs:
@@ -75,6 +86,15 @@ class Jobs:
             conditions.append(f"args->'ids'->>'{_word(name)}' = :{_word(name)}")
             values[name] = str(value)
         result = await session.execute(text(" AND ".join(conditions)), values)
+        return int(result.rowcount)  # type: ignore[attr-defined]
+
+    async def try_again(self, session: AsyncSession, job: str) -> int:
+        """Put every job of this name that failed back into the queue; answers how many."""
+        return len((await session.execute(AGAIN, {"name": job})).all())
+
+    async def delete_finished(self, session: AsyncSession, *, days: int = KEPT_DAYS) -> int:
+        """Delete jobs that failed, or were ended, more than `days` days ago; answers how many."""
+        result = await session.execute(DELETE_FINISHED, {"days": days})
         return int(result.rowcount)  # type: ignore[attr-defined]
 
     async def pending(self, session: AsyncSession) -> Mapping[str, int]:

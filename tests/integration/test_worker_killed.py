@@ -60,6 +60,11 @@ PARTS = text(
     " FROM core.documents d".replace("{space}", FakeEmbedder().space.id)
 )
 
+OUTAGE = text(
+    "UPDATE jobs.procrastinate_jobs SET attempts = 20,"
+    """ args = args || '{"counts": {"outages": 20}}'"""
+)
+
 
 def content(number: int) -> str:
     sentences = (f"Item {n} of list {number} names part{n * number}." for n in range(4000))
@@ -74,6 +79,8 @@ async def test_a_killed_worker_loses_and_doubles_nothing(
     async with open_services(settings, host, embedder=FakeEmbedder()) as services:
         for number in range(DOCUMENTS):
             await services.documents.add_text(tenant, content(number))
+        async with services.database.transaction(tenant.scope) as session:
+            await session.execute(OUTAGE)  # for a while, the embedder was down
         await _start_and_kill(services, tenant, tmp_path, database_urls)
         worker = build_worker(services)
         running = asyncio.create_task(worker.run())
