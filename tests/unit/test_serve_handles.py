@@ -116,6 +116,27 @@ async def test_embedding_is_asked_for_with_its_priority() -> None:
     assert (await EmbedderHandle(SPACE, Handle()).embed([])).shape == (0, 3)
 
 
+async def test_a_space_that_only_the_models_server_knows_is_learnt_in_the_background(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(handles, "ASK_AGAIN_SECONDS", 0)
+    embedder = EmbedderHandle(None, Handle(ProviderUnavailable("down"), SPACE))
+    with pytest.raises(ProviderUnavailable, match="not answered yet") as caught:
+        _ = embedder.space
+    assert caught.value.headers["Retry-After"]
+    assert embedder._learning is not None
+    await embedder._learning
+    assert embedder.space == SPACE
+
+
+async def test_who_embeds_first_knows_the_space_afterwards() -> None:
+    handle = Handle(SPACE, np.ones((1, 3), dtype=np.float32))
+    embedder = EmbedderHandle(None, handle)
+    assert (await embedder.embed(["a"])).shape == (1, 3)
+    assert embedder.space == SPACE
+    assert [call[0] for call in handle.calls] == ["space", "embed"]
+
+
 @pytest.mark.parametrize("lost", [DIED, ActorUnavailableError("gone", b"0" * 16)])
 async def test_embedding_is_repeated_when_its_replica_is_lost(lost: Exception) -> None:
     handle = Handle(lost, lost, np.zeros((1, 3), dtype=np.float32))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from baukasten_core.app import build_embedder, new_app, open_services
-from baukasten_core.contracts.embedding import EmbeddingProvider
+from baukasten_core.contracts.embedding import EmbeddingProvider, EmbeddingSpace
 from baukasten_core.contracts.gateway import LLMGateway
-from baukasten_core.errors import Unavailable
+from baukasten_core.errors import ProviderUnavailable, Unavailable
 from baukasten_core.logs import configure_logs
 from baukasten_core.plugins import PluginHost
 from baukasten_core.services import Services
@@ -44,7 +44,18 @@ class Replica:
 
     def embedder_handle(self) -> EmbedderHandle:
         """The application `embedder`, from another one."""
-        return EmbedderHandle(build_embedder(self.settings, self.host).space)
+        try:
+            return EmbedderHandle(build_embedder(self.settings, self.host).space)
+        except ProviderUnavailable:  # only its server knows, and only that application asks it
+            return EmbedderHandle(None)
+
+    async def space(self) -> EmbeddingSpace:
+        """Of the embedder in this process, for an `EmbedderHandle` that does not know it."""
+        embedder = self.services.embedder
+        with suppress(ProviderUnavailable):
+            return embedder.space
+        await embedder.embed(["ready"], priority="query")  # it learns from an answer
+        return embedder.space
 
     def small_app(
         self,

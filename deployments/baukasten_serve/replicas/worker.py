@@ -18,8 +18,8 @@ class Worker(Replica):
 
     async def __init__(self, settings: Mapping[str, Any]) -> None:  # type: ignore[misc]
         # Serve awaits it, so that a worker that can't start is a deployment that failed.
-        super().__init__(settings)
         self._open = AsyncExitStack()
+        super().__init__(settings)
         services = await self._open.enter_async_context(
             open_services(
                 self.settings,
@@ -30,6 +30,7 @@ class Worker(Replica):
         )
         self._worker = build_worker(services)
         self._running = asyncio.create_task(self._worker.run())
+        self._open.push_async_callback(self._stop)
 
     async def health(self) -> str | None:
         """None while jobs are being run."""
@@ -42,7 +43,10 @@ class Worker(Replica):
             raise RuntimeError("the worker has ended")
 
     async def __del__(self) -> None:
-        """Called by Serve at the end: put back what is not done."""
+        """Called by Serve at the end, of a worker that could not start, too."""
+        await self._open.aclose()
+
+    async def _stop(self) -> None:
+        """Put back what is not done."""
         await self._worker.stop()
         await self._running
-        await self._open.aclose()
