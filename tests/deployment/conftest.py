@@ -67,6 +67,7 @@ class Around:
             "BAUKASTEN_LLM_CHAIN": json.dumps(["ollama", "extractive"]),
             "BAUKASTEN_DOCUMENTS_MAX_UPLOAD_MIB": "2",
             "BAUKASTEN_JOBS_STALLED_SECONDS": "8",
+            "BAUKASTEN_AUTH_REGISTRATIONS": "100000",
         }
 
 

@@ -12,7 +12,11 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from baukasten_serve.commands.smoke import smoke
+from baukasten_serve.testing import Platform
+from click.testing import CliRunner
 
+from baukasten_core.testing.emulators import OllamaEmulator
 from baukasten_core.testing.people import Person
 
 pytestmark = pytest.mark.deployment
@@ -30,17 +34,20 @@ def test_home_is_a_page_to_a_browser_and_json_to_a_program(anybody: httpx.Client
 
 
 def test_health_is_healthy_with_a_row_for_each_plugin_provider_and_application(
-    anybody: httpx.Client,
+    anybody: httpx.Client, ollama: OllamaEmulator
 ) -> None:
+    """Of the language models, the chain alone is expected to answer."""
     answer = anybody.get("/health")
     body = answer.json()
     assert answer.status_code == 200
     assert (body["status"], body["database"]) == ("healthy", "up"), body
     rows = {(row["kind"], row["name"]): row["status"] for row in body["components"]}
     assert {("plugin", name) for name in SHOWCASES} <= set(rows)
-    assert ("provider", "llm") in rows
+    assert {("provider", name) for name in ("ollama", "extractive", "fsspec")} <= set(rows)
     assert {("application", name) for name in ("gateway", "embedder", "worker")} <= set(rows)
-    assert set(rows.values()) == {"ready"}
+    absent = {name for (_, name), status in rows.items() if status == "absent"}
+    assert absent == {"grok", "abroad", "nobody_there"}
+    assert set(rows.values()) == {"ready", "absent"}
 
 
 class Links(HTMLParser):
@@ -131,6 +138,25 @@ def test_nothing_is_answered_without_a_token(
     answer = anybody.request(method, path.replace("{}", str(uuid4())))
     assert problem(answer, 401, "Unauthorized")["hint"]
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_smoke_is_green_calls_every_row_of_the_contract_and_leaves_nothing_behind(
+    platform: Platform, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called, send = set(), httpx.Client.send
+
+    def recorded(self: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
+        path = re.sub(r"/([0-9a-f-]{36}|nobody)(?=/|$)", "/{}", request.url.path)
+        called.add(f"{request.method} {path}")
+        return send(self, request, **options)
+
+    monkeypatch.setattr(httpx.Client, "send", recorded)
+    done = CliRunner().invoke(smoke, [platform.url])
+    assert done.exit_code == 0, done.output
+    v1 = {"POST /v1/chat/completions", "GET /v1/models", "POST /v1/embeddings"}
+    reference = {"GET /docs", "GET /redoc", "GET /openapi.json"}
+    assert called >= {*rows(), *v1, *reference}
+    assert admin.get("/admin/users", params={"search": "smoke-"}).json() == []
 
 
 def test_no_route_is_shadowed_by_one_before_it(anybody: httpx.Client) -> None:

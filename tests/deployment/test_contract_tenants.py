@@ -23,6 +23,7 @@ def family(person: Person, name: str = "A family") -> str:
 def joined(inbox: Inbox, host: Person, guest: Person, role: str = "member") -> str:
     """A tenant of `host` that `guest` has joined by the mailed link."""
     tenant = family(host)
+    inbox.wait_for(guest.email)  # the one that verifies the address
     mails = len(inbox.to(guest.email))
     body = {"email": guest.email, "role": role}
     host.post(f"/tenants/{tenant}/invitations", body, 201)
@@ -49,7 +50,6 @@ def test_a_new_tenant_is_listed_after_the_personal_one(newcomer: Newcomer) -> No
 
 def test_an_invitation_is_mailed_and_accepted(newcomer: Newcomer, inbox: Inbox) -> None:
     host, guest = newcomer(), newcomer()
-    inbox.wait_for(guest.email)
     tenant = joined(inbox, host, guest)
     members = {row["email"]: row["role"] for row in host.get(f"/tenants/{tenant}/members").json()}
     assert members == {host.email: "owner", guest.email: "member"}
@@ -60,7 +60,6 @@ def test_the_header_x_tenant_chooses_and_the_personal_one_is_the_default(
     newcomer: Newcomer, inbox: Inbox
 ) -> None:
     host, guest = newcomer(), newcomer()
-    inbox.wait_for(guest.email)
     tenant = joined(inbox, host, guest)
     here = {"X-Tenant": tenant}
     body = {"name": "Shared", "type": "other"}
@@ -83,7 +82,6 @@ def test_a_tenant_of_others_is_refused(ada: Person, bob: Person, problem: Proble
 
 def test_members_may_not_invite(newcomer: Newcomer, inbox: Inbox, problem: Problem) -> None:
     host, guest = newcomer(), newcomer()
-    inbox.wait_for(guest.email)
     tenant = joined(inbox, host, guest)
     body = {"email": "third@example.test"}
     problem(guest.post(f"/tenants/{tenant}/invitations", body, None), 403)
@@ -93,7 +91,6 @@ def test_who_leaves_sees_nothing_any_more_and_one_owner_stays(
     newcomer: Newcomer, inbox: Inbox, problem: Problem
 ) -> None:
     host, guest = newcomer(), newcomer()
-    inbox.wait_for(guest.email)
     tenant = joined(inbox, host, guest)
     guest.delete(f"/tenants/{tenant}/members/me")
     problem(guest.get("/projects", None, headers={"X-Tenant": tenant}), 403)
