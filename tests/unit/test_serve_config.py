@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from baukasten_serve.commands.doctor import doctor
 from baukasten_serve.config import check_schema, default_path, read_config
+from click.testing import CliRunner
 
 from baukasten_core.errors import SettingsError
 
@@ -82,3 +85,19 @@ def test_what_is_ours_in_the_file_is_checked_before_ray_starts(
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"missing\.yaml is not there"):
         read_config(tmp_path / "missing.yaml")
+
+
+def test_the_pages_that_the_shipped_file_names_are_there() -> None:
+    pages = re.findall(r"docs/[\w/.-]+\.md", SHIPPED.read_text())
+    assert len(pages) >= 2
+    assert [page for page in pages if not (SHIPPED.parent / page).exists()] == []
+
+
+def test_doctor_names_the_key_that_serve_deploy_would_drop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BAUKASTEN_HOME", str(tmp_path / "home"))
+    path = changed(tmp_path, "proxy_location:", "proxy_locations:")
+    done = CliRunner().invoke(doctor, ["--config", str(path)])
+    assert done.exit_code == 1
+    assert "unknown key `proxy_locations`; did you mean `proxy_location`?" in done.output
