@@ -28,10 +28,11 @@ class Provider(Generic[T]):
         config: the operator's part, validated before `build` sees it.
         summary: one line for `baukasten plugins` and the reference.
         in_process: it works in this process (or the platform's own database) and sends nothing
-            anywhere, so data that may not leave may go to it. Of one that does not say so, `config` has `base_url` or `url` (local where
-            it can only be this machine), or `region`, where the operator declares it; else nobody
-            knows where data would go, and none is sent. (Language models say it in their
-            `Capabilities`, mailers by their `server`.)
+            anywhere, so data that may not leave may go to it. Of one that does not say so,
+            `config` has `base_url` or `url` (local where it can only be this machine), or
+            `region`, where the operator declares it; else nobody knows where data would go, and
+            none is sent. (Language models say it in their `Capabilities`, mailers by their
+            `server`.)
     """
 
     name: str

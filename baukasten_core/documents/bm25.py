@@ -21,7 +21,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-K1, B = 0.9, 0.4
+K1, B = 0.9, 0.6
 _MOST = 0xFFFF
 
 

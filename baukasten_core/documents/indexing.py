@@ -16,7 +16,7 @@ from baukasten_core.contracts.embedding import EmbeddingSpace
 from baukasten_core.contracts.storage import VectorStore
 from baukasten_core.documents.bm25 import postings_of
 from baukasten_core.documents.models import Chunk, Document, postings
-from baukasten_core.documents.terms import terms
+from baukasten_core.documents.terms import index_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,16 @@ def chunk_id(document_id: UUID, ordinal: int) -> UUID:
     return uuid5(document_id, str(ordinal))
 
 
-async def count_terms(pieces: Sequence[Piece], language: str | None) -> list[list[str]]:
-    """The index terms of each piece, in a thread."""
-    return await asyncio.to_thread(lambda: [terms(piece.text, language) for piece in pieces])
+async def count_terms(
+    pieces: Sequence[Piece], language: str | None, title: str = ""
+) -> list[list[str]]:
+    """The index terms of each piece under its document's title, in a thread."""
+
+    def count() -> list[list[str]]:
+        of_title = index_terms(title, language)
+        return [of_title + index_terms(piece.text, language) for piece in pieces]
+
+    return await asyncio.to_thread(count)
 
 
 async def write_batch(

@@ -82,8 +82,8 @@ class Ingestor:
         try:
             if document.content is None:
                 await self._extract(scope, document)
-            pieces = await self._cut(scope, document)
-            await self._index(scope, document, pieces)
+            title, pieces = await self._cut(scope, document)
+            await self._index(scope, document, title, pieces)
         except Gone:
             return
 
@@ -143,15 +143,17 @@ class Ingestor:
             "language": detected.language if detected else None,
         }
 
-    async def _cut(self, scope: Scope, document: Document) -> list[Piece]:
-        """The pieces to index. The same every time, as long as nothing was reconfigured."""
+    async def _cut(self, scope: Scope, document: Document) -> tuple[str, list[Piece]]:
+        """The title and the pieces to index under it. The same every time, as long as nothing
+        was reconfigured. A transform may take out what a title tells: then there is none."""
         content, pages = document.content or "", tuple(document.pages)
         transformed = await self.transformed(scope, document, content)
         if transformed is None:
             chunks = await chunk(content, max_characters=self._chunk_characters, pages=pages)
-            return [Piece(n, c.text, c.start, c.end, c.page) for n, c in enumerate(chunks)]
+            pieces = [Piece(n, c.text, c.start, c.end, c.page) for n, c in enumerate(chunks)]
+            return title_of(document), pieces
         chunks = await chunk(transformed.text, max_characters=self._chunk_characters)
-        return [
+        return "", [
             Piece(number, part.text, start, end, page_at(pages, start))
             for number, part in enumerate(chunks)
             for start, end in [_original(transformed, part.start, part.end)]
@@ -168,16 +170,19 @@ class Ingestor:
         transform = self._transform_of(row.type) if row else None
         return transform(content, row.config) if transform and row else None
 
-    async def _index(self, scope: Scope, document: Document, pieces: Sequence[Piece]) -> None:
+    async def _index(
+        self, scope: Scope, document: Document, title: str, pieces: Sequence[Piece]
+    ) -> None:
         done = await self._resume(scope, document, len(pieces))
         if done == len(pieces):
             async with self._database.transaction(scope) as session:
                 await _update(session, document.id, {"status": "ready", "chunk_total": done})
         while done < len(pieces):
             batch = pieces[done : done + BATCH]
-            vectors = await self._embedder.embed([piece.text for piece in batch])
+            vectors = await self._embedder.embed([under(title, piece.text) for piece in batch])
             await self._prepare(scope)
-            done = await self._write(scope, document, batch, vectors, total=len(pieces))
+            terms = await count_terms(batch, document.language, title)
+            done = await self._write(scope, document, batch, terms, vectors, total=len(pieces))
 
     async def _resume(self, scope: Scope, document: Document, total: int) -> int:
         """How many pieces are written already; none of them counts if they were made otherwise."""
@@ -202,11 +207,11 @@ class Ingestor:
         scope: Scope,
         document: Document,
         batch: Sequence[Piece],
+        terms: Sequence[Sequence[str]],
         vectors: NDArray[np.float32],
         *,
         total: int,
     ) -> int:
-        found = await count_terms(batch, document.language)
         async with self._database.transaction(scope) as session:
             done = await write_batch(
                 session,
@@ -214,7 +219,7 @@ class Ingestor:
                 self._embedder.space,
                 document.id,
                 batch,
-                found,
+                terms,
                 vectors,
                 total=total,
             )
@@ -224,6 +229,16 @@ class Ingestor:
 
 
 PROJECT = text("SELECT type, config FROM core.projects WHERE id = :id")
+
+
+def title_of(document: Document) -> str:
+    """What a document is called: by whoever put it in, by itself, or by its file's name."""
+    return document.title or Path(document.filename or "").stem
+
+
+def under(title: str, text: str) -> str:
+    """A passage as it is embedded: what its document is about often stands in the title alone."""
+    return f"{title}\n{text}" if title else text
 
 
 def sentence(error: Exception) -> str:

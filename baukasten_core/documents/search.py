@@ -1,8 +1,10 @@
-"""Search: the nearest passages in meaning and the best by their words, in one calibrated list."""
+"""Search: the nearest passages in meaning and the best by their words, read once more letter by
+letter, in one calibrated list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -20,9 +22,10 @@ from baukasten_core.contracts.storage import VectorStore
 from baukasten_core.db.session import Database
 from baukasten_core.documents import bm25
 from baukasten_core.documents.access import Guard, require_project, within_project
+from baukasten_core.documents.closeness import closeness
 from baukasten_core.documents.indexing import chunk_id
 from baukasten_core.documents.models import Chunk, Document
-from baukasten_core.documents.scoring import score
+from baukasten_core.documents.scoring import Scoring
 from baukasten_core.documents.terms import variants
 from baukasten_core.documents.text import normalize
 from baukasten_core.errors import BadRequest
@@ -31,10 +34,15 @@ SHORTEST_QUERY = 3
 CANDIDATES = 100
 """Passages that each of the two ways brings before they are put together."""
 
+READ_CLOSELY = 50
 RERANKED = 40
 PASSAGES_A_DOCUMENT = 3
 
+DEFAULT = Scoring()
+
 Key = tuple[UUID, int]
+Signs = tuple[float, float]
+"""Cosine, and share of the query's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class Searcher:
     Args:
         guard: refuses before a query or a passage is sent where its tenant's data must not go.
         reranker: reads the best passages once more; its relevance is the score then.
+        scoring: what each sign counts.
     """
 
     def __init__(
@@ -72,12 +81,14 @@ class Searcher:
         *,
         guard: Guard | None = None,
         reranker: Reranker | None = None,
+        scoring: Scoring = DEFAULT,
     ) -> None:
         self._database = database
         self._embedder = embedder
         self._vectors = vectors
         self._guard = guard
         self._reranker = reranker
+        self._scoring = scoring
 
     async def search(
         self,
@@ -117,7 +128,7 @@ class Searcher:
         language: str | None = None,
     ) -> list[DocumentHit]:
         """The best documents; raises what `search` raises."""
-        enough = max(CANDIDATES, limit * PASSAGES_A_DOCUMENT)
+        enough = max(READ_CLOSELY, limit * PASSAGES_A_DOCUMENT)
         passages = await self._passages(
             principal, query, limit, project_id, documents, language, enough=enough
         )
@@ -155,15 +166,27 @@ class Searcher:
         vector = (await self._embedder.embed([wanted], priority="query"))[0]
         asked = _Query(wanted, vector, limit, project_id, documents, language)
         async with self._database.transaction(principal.scope) as session:
-            scored = await self._scored(session, principal.tenant_id, asked)
-            best = sorted(scored.items(), key=lambda item: (-item[1], item[0]))
-            passages = await _read(session, best[: max(enough, RERANKED)])
+            signs = await self._candidates(session, principal.tenant_id, asked)
+            best = sorted(signs, key=lambda chunk: (-self._scoring.score(*signs[chunk]), chunk))
+            passages = await _read(session, best[: max(enough, READ_CLOSELY)])
+        passages = await asyncio.to_thread(self._read_closely, wanted, passages, signs)
         return await self._reranked(wanted, passages)
 
-    async def _scored(
+    def _read_closely(
+        self, query: str, passages: Sequence[Passage], signs: Mapping[UUID, Signs]
+    ) -> list[Passage]:
+        """The passages with their scores, best first."""
+        letters = closeness(query, [f"{passage.title} {passage.text}" for passage in passages])
+        values = [
+            self._scoring.score(*signs[passage.chunk_id], float(close))
+            for passage, close in zip(passages, letters, strict=True)
+        ]
+        return _ranked(values, passages)
+
+    async def _candidates(
         self, session: AsyncSession, tenant_id: UUID, query: _Query
-    ) -> dict[UUID, float]:
-        """Calibrated scores by chunk, of the candidates that either way brought."""
+    ) -> dict[UUID, Signs]:
+        """The signs of each chunk that either way brought."""
         corpus = await bm25.corpus(session, tenant_id, query.project_id)
         if not corpus.chunks:
             await require_project(session, query.project_id)  # or there is none
@@ -172,7 +195,8 @@ class Searcher:
         cosines = await self._cosines(session, tenant_id, query, limit=count)
         places = await _places(session, cosines)
         languages = (query.language,) if query.language else corpus.languages
-        words = variants(query.text, languages)
+        # In a thread: the first German query may have to load or make a list of words.
+        words = await asyncio.to_thread(variants, query.text, languages)
         lexical = await bm25.search(
             session,
             tenant_id,
@@ -191,8 +215,7 @@ class Searcher:
                 session, tenant_id, query, limit=len(missing), chunk_ids=missing
             )
         return {
-            chunk: score(cosines.get(chunk, 0.0), lexical.share(key))
-            for chunk, key in places.items()
+            chunk: (cosines.get(chunk, 0.0), lexical.share(key)) for chunk, key in places.items()
         }
 
     async def _cosines(
@@ -221,8 +244,19 @@ class Searcher:
             return passages
         head = passages[:RERANKED]
         relevance = await self._reranker.rerank(query, [passage.text for passage in head])
-        ranked = sorted(zip(relevance, head, strict=True), key=lambda pair: -pair[0])
-        return [_with_score(passage, float(value)) for value, passage in ranked]
+        return _ranked([float(value) for value in relevance], head)
+
+
+def _ranked(values: Sequence[float], passages: Sequence[Passage]) -> list[Passage]:
+    """The passages with these scores, best first."""
+    pairs = sorted(
+        zip(values, passages, strict=True), key=lambda pair: (-pair[0], pair[1].chunk_id)
+    )
+    return [replace(passage, score=_in_range(value)) for value, passage in pairs]
+
+
+def _in_range(value: float) -> float:
+    return round(min(max(value, 0.0), 1.0), 4)
 
 
 def _best(scores: Any, count: int) -> Iterable[Key]:
@@ -246,8 +280,9 @@ READ = text(
 )
 
 
-async def _read(session: AsyncSession, scored: Sequence[tuple[UUID, float]]) -> list[Passage]:
-    rows = await session.execute(READ, {"ids": [chunk for chunk, _ in scored]})
+async def _read(session: AsyncSession, chunks: Sequence[UUID]) -> list[Passage]:
+    """The passages, not scored yet."""
+    rows = await session.execute(READ, {"ids": list(chunks)})
     found = {row.id: row for row in rows}
     return [
         Passage(
@@ -258,12 +293,8 @@ async def _read(session: AsyncSession, scored: Sequence[tuple[UUID, float]]) -> 
             start=found[chunk].start_offset,
             end=found[chunk].end_offset,
             page=found[chunk].page,
-            score=round(value, 4),
+            score=0.0,
         )
-        for chunk, value in scored
+        for chunk in chunks
         if chunk in found
     ]
-
-
-def _with_score(passage: Passage, value: float) -> Passage:
-    return replace(passage, score=round(min(max(value, 0.0), 1.0), 4))

@@ -1,8 +1,8 @@
 """Where data may go: the one guard that stands before everything that can carry it out.
 
 LLM and embedding calls, vector stores, reranking, speech, mail, blob stores and fetching an address
-all ask `require_allowed` before they send a byte. A region is a word the operator chose (`eu`, `us`, ...);
-`local` is this machine, where the data already is, and therefore always allowed.
+all ask `require_allowed` before they send a byte. A region is a word the operator chose (`eu`,
+`us`, ...); `local` is this machine, where the data already is, and therefore always allowed.
 """
 
 from __future__ import annotations
