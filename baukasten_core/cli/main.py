@@ -14,6 +14,7 @@ from baukasten_core.contracts.commands import Command
 
 COMMANDS = (
     Command("admin", "baukasten_core.cli.admin:admin", "Make or promote an admin."),
+    Command("eval", "baukasten_core.cli.eval:evaluation", "How good the search is."),
     Command("login", "baukasten_core.cli.login:login", "Sign in to a running platform."),
     Command("ingest", "baukasten_core.cli.ingest:ingest", "Files and folders into a project."),
     Command("migrate", "baukasten_core.cli.migrate:migrate", "Bring the database up to date."),
