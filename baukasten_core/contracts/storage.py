@@ -67,10 +67,13 @@ class VectorStore(Protocol):
         project_id: UUID | None = None,
         document_ids: Sequence[UUID] | None = None,
         chunk_ids: Sequence[UUID] | None = None,
+        size: int | None = None,
     ) -> Sequence[VectorHit]:
         """The nearest chunks, best first; `query` has shape (dimensions,).
 
-        Among these documents or these chunks alone, where they are given; then exactly.
+        Among these documents or these chunks alone, where they are given; then exactly. `size`
+        is about how many chunks there are to look through, where the caller knows it: a store may
+        look at all of a few, and search many by an index.
         """
         ...
 

@@ -12,6 +12,7 @@ another.
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from baukasten_core.contracts.auth import Scope
+
 K1, B = 0.9, 0.6
+RARE = 2_000
+LARGE, KEEP_SECONDS, MOST_KEPT = 5_000, 10.0, 1_000
 _MOST = 0xFFFF
 
 
@@ -78,6 +83,32 @@ CORPUS = text(f"{_COUNTS} GROUP BY language ORDER BY language")
 CORPUS_OF_PROJECT = text(f"{_COUNTS} AND project_id = :project GROUP BY language ORDER BY language")
 
 
+class Corpora:
+    """Corpora as their searchers see them. Counting reads a row for each document, so a large one
+    is remembered for some seconds: a few documents more or less move its averages by nothing."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Scope, UUID | None], tuple[float, Corpus]] = {}
+
+    async def get(self, session: AsyncSession, scope: Scope, project_id: UUID | None) -> Corpus:
+        """The corpus that the transaction, bound to this scope, sees of a project or the tenant."""
+        key = (scope, project_id)
+        at, found = self._known.get(key, (0.0, None))
+        if found is None or time.monotonic() - at > KEEP_SECONDS:
+            assert scope.tenant_id is not None
+            found = await corpus(session, scope.tenant_id, project_id)
+            self._keep(key, found)
+        return found
+
+    def _keep(self, key: tuple[Scope, UUID | None], found: Corpus) -> None:
+        if len(self._known) >= MOST_KEPT:
+            self._known.clear()
+        if found.chunks >= LARGE:
+            self._known[key] = (time.monotonic(), found)
+        else:
+            self._known.pop(key, None)
+
+
 async def corpus(session: AsyncSession, tenant_id: UUID, project_id: UUID | None) -> Corpus:
     """The corpus that the transaction's user sees, of a project or the whole tenant."""
     statement = CORPUS if project_id is None else CORPUS_OF_PROJECT
@@ -99,9 +130,13 @@ async def search(
     limit: int,
     project_id: UUID | None = None,
     document_ids: Sequence[UUID] | None = None,
-    also: Sequence[UUID] = (),
+    also: Sequence[tuple[UUID, int]] = (),
+    rare: float = RARE,
 ) -> Scores:
-    """The best `limit` chunks, and every chunk of the documents `also`.
+    """The best `limit` chunks, and the chunks `also`, by document and ordinal.
+
+    Words that more than `rare` chunks hold bring no chunks of their own, unless all do; they
+    count in those that others brought. So what is read grows with the rare words alone.
 
     Args:
         words: the query's words, each as the terms it may stand for.
@@ -114,7 +149,9 @@ async def search(
         "chunks": float(found.chunks),
         "average": found.average_length,
         "documents": list(document_ids or ()),
-        "also": list(also),
+        "also": [document for document, _ in also],
+        "ordinals": [ordinal for _, ordinal in also],
+        "rare": rare,
         "limit": limit,
     }
     statement = _statement(project_id is not None, document_ids is not None)
@@ -132,41 +169,53 @@ def _word_weight(found: Corpus, word: frozenset[str], frequencies: Mapping[str, 
 
 # Every number is float8: with numeric ones this takes three to ten times as long.
 _STATEMENT = """
-WITH hits AS MATERIALIZED (
+WITH counted AS MATERIALIZED (
+    SELECT p.term, sum(p.chunks)::float8 AS frequency FROM core.postings p
+    WHERE p.tenant_id = :tenant AND p.term = ANY(CAST(:terms AS text[])){project}
+    GROUP BY p.term
+), weights AS MATERIALIZED (
+    SELECT term, frequency, row_number() OVER (ORDER BY frequency, term) AS place,
+        ln(1::float8 + (greatest(CAST(:chunks AS float8) - frequency, 0::float8)
+            + 0.5::float8) / (frequency + 0.5::float8)) AS idf
+    FROM counted
+), bringing AS (
+    SELECT term FROM weights WHERE frequency <= CAST(:rare AS float8) OR place = 1
+), brought AS MATERIALIZED (
     SELECT p.term, p.document_id, h.hit
     FROM core.postings p CROSS JOIN LATERAL unnest(p.hits) AS h (hit)
-    WHERE p.tenant_id = :tenant AND p.term = ANY(CAST(:terms AS text[])){project}
-), weights AS (
-    SELECT term, count(*)::float8 AS frequency,
-        ln(1::float8 + (greatest(CAST(:chunks AS float8) - count(*)::float8, 0::float8)
-            + 0.5::float8) / (count(*)::float8 + 0.5::float8)) AS idf
-    FROM hits GROUP BY term
-), counted AS (
-    SELECT term, document_id, (hit >> 32)::integer AS ordinal,
-        ((hit >> 16) & 65535)::float8 AS frequency, (hit & 65535)::float8 AS length
-    FROM hits{documents}
-), scores AS (
-    SELECT c.document_id, c.ordinal, sum(w.idf * c.frequency / (c.frequency
-        + {k1}::float8 * ({rest}::float8 + {b}::float8 * c.length / CAST(:average AS float8)))
-        ) AS value
-    FROM counted c JOIN weights w ON w.term = c.term
-    GROUP BY c.document_id, c.ordinal
-), best AS (
-    SELECT document_id, ordinal, value FROM scores
-    ORDER BY value DESC, document_id, ordinal LIMIT :limit
+    WHERE p.tenant_id = :tenant AND p.term = ANY(ARRAY(SELECT term FROM bringing)){project}
+        {documents}
+), wanted AS MATERIALIZED (
+    (SELECT b.document_id, (b.hit >> 32)::integer AS ordinal
+     FROM brought b JOIN weights w ON w.term = b.term CROSS JOIN LATERAL {parts}
+     GROUP BY b.document_id, b.hit >> 32 ORDER BY sum({score}) DESC, 1, 2 LIMIT :limit)
+    UNION SELECT * FROM unnest(CAST(:also AS uuid[]), CAST(:ordinals AS integer[]))
+), hits AS (
+    SELECT b.term, b.document_id, b.hit FROM brought b
+    UNION ALL
+    SELECT p.term, p.document_id, h.hit
+    FROM core.postings p CROSS JOIN LATERAL unnest(p.hits) AS h (hit)
+    WHERE p.tenant_id = :tenant AND p.document_id = ANY(ARRAY(SELECT document_id FROM wanted))
+        AND p.term = ANY(ARRAY(SELECT term FROM weights EXCEPT SELECT term FROM bringing))
 )
 SELECT term, NULL::uuid AS document_id, 0 AS ordinal, frequency AS value FROM weights
-UNION ALL SELECT NULL, document_id, ordinal, value FROM best
-UNION ALL SELECT NULL, document_id, ordinal, value FROM scores
-    WHERE document_id = ANY(CAST(:also AS uuid[]))
+UNION ALL
+SELECT NULL, n.document_id, n.ordinal, sum({score})
+FROM wanted n JOIN hits b ON b.document_id = n.document_id AND (b.hit >> 32) = n.ordinal
+    JOIN weights w ON w.term = b.term CROSS JOIN LATERAL {parts}
+GROUP BY n.document_id, n.ordinal
 """
+_PARTS = "(SELECT ((b.hit >> 16) & 65535)::float8 AS tf, (b.hit & 65535)::float8 AS length) AS h"
+_SCORE = (
+    f"w.idf * h.tf / (h.tf + {K1}::float8 * ({1 - B}::float8"
+    f" + {B}::float8 * h.length / CAST(:average AS float8)))"
+)
 
 
 def _statement(in_project: bool, of_documents: bool) -> str:
     return _STATEMENT.format(
         project=" AND p.project_id = :project" if in_project else "",
-        documents=" WHERE document_id = ANY(CAST(:documents AS uuid[]))" if of_documents else "",
-        k1=K1,
-        b=B,
-        rest=1 - B,
+        documents="AND p.document_id = ANY(CAST(:documents AS uuid[]))" if of_documents else "",
+        score=_SCORE,
+        parts=_PARTS,
     )

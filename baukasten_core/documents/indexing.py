@@ -112,11 +112,12 @@ INSERT_CHUNKS = text(
     " WHERE d.id = :document"
 )
 INSERT_POSTINGS = text(
-    "INSERT INTO core.postings (tenant_id, document_id, user_id, private, project_id, term, hits)"
-    " SELECT d.tenant_id, d.id, d.user_id, d.private, d.project_id, n.term,"
+    "INSERT INTO core.postings (tenant_id, document_id, user_id, private, project_id, term, chunks,"
+    " hits)"
+    " SELECT d.tenant_id, d.id, d.user_id, d.private, d.project_id, n.term, n.chunks,"
     " CAST(n.hits AS bigint[])"
-    " FROM core.documents d"
-    " CROSS JOIN unnest(CAST(:terms AS text[]), CAST(:hits AS text[])) AS n (term, hits)"
+    " FROM core.documents d CROSS JOIN unnest(CAST(:terms AS text[]), CAST(:chunks AS integer[]),"
+    " CAST(:hits AS text[])) AS n (term, chunks, hits)"
     " WHERE d.id = :document"
 )
 
@@ -141,5 +142,6 @@ def _posting_values(
     return {
         "document": document_id,
         "terms": list(found),
+        "chunks": [len(hits) for hits in found.values()],
         "hits": ["{" + ",".join(map(str, hits)) + "}" for hits in found.values()],
     }

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -144,6 +145,9 @@ class Chunk(TenantOwned, CoreBase):
         )
 
 
+POSTING_COUNTS = ["chunks", "user_id", "private", "project_id"]
+"""What counting a term reads, row-level security's part included: then the index is enough."""
+
 postings = Table(
     "postings",
     CoreBase.metadata,
@@ -153,9 +157,11 @@ postings = Table(
     Column("private", Boolean, nullable=False),
     Column("project_id", Uuid),
     Column("term", Text, nullable=False),
+    Column("chunks", SmallInteger, nullable=False),
     Column("hits", ARRAY(BigInteger), nullable=False),
     part_of_document(),
-    Index(None, "tenant_id", "term"),
-    Index(None, "document_id"),
+    Index(None, "tenant_id", "term", postgresql_include=POSTING_COUNTS),
+    Index(None, "document_id", "term"),
 )
-"""A row for each term of a batch of a document's chunks; `hits` as `bm25.pack` makes them."""
+"""A row for each term of a batch of a document's chunks: how many of them hold it, and `hits` as
+`bm25.pack` makes them."""

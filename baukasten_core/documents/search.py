@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from baukasten_core.contracts.auth import Principal
+from baukasten_core.contracts.auth import Principal, Scope
 from baukasten_core.contracts.embedding import EmbeddingProvider
 from baukasten_core.contracts.reranking import Reranker
 from baukasten_core.contracts.retrieval import Passage
@@ -89,6 +89,7 @@ class Searcher:
         self._guard = guard
         self._reranker = reranker
         self._scoring = scoring
+        self._corpora = bm25.Corpora()
 
     async def search(
         self,
@@ -166,7 +167,7 @@ class Searcher:
         vector = (await self._embedder.embed([wanted], priority="query"))[0]
         asked = _Query(wanted, vector, limit, project_id, documents, language)
         async with self._database.transaction(principal.scope) as session:
-            signs = await self._candidates(session, principal.tenant_id, asked)
+            signs = await self._candidates(session, principal.scope, asked)
             best = sorted(signs, key=lambda chunk: (-self._scoring.score(*signs[chunk]), chunk))
             passages = await _read(session, best[: max(enough, READ_CLOSELY)])
         passages = await asyncio.to_thread(self._read_closely, wanted, passages, signs)
@@ -184,15 +185,17 @@ class Searcher:
         return _ranked(values, passages)
 
     async def _candidates(
-        self, session: AsyncSession, tenant_id: UUID, query: _Query
+        self, session: AsyncSession, scope: Scope, query: _Query
     ) -> dict[UUID, Signs]:
         """The signs of each chunk that either way brought."""
-        corpus = await bm25.corpus(session, tenant_id, query.project_id)
+        tenant_id = scope.tenant_id
+        assert tenant_id is not None, "a principal has a tenant"
+        corpus = await self._corpora.get(session, scope, query.project_id)
         if not corpus.chunks:
             await require_project(session, query.project_id)  # or there is none
             return {}
         count = max(CANDIDATES, query.limit * PASSAGES_A_DOCUMENT)
-        cosines = await self._cosines(session, tenant_id, query, limit=count)
+        cosines = await self._cosines(session, tenant_id, query, limit=count, size=corpus.chunks)
         places = await _places(session, cosines)
         languages = (query.language,) if query.language else corpus.languages
         # In a thread: the first German query may have to load or make a list of words.
@@ -205,7 +208,7 @@ class Searcher:
             limit=count,
             project_id=query.project_id,
             document_ids=query.documents,
-            also=sorted({document for document, _ in places.values()}),
+            also=sorted(places.values()),
         )
         for document, ordinal in _best(lexical.scores, count):
             places.setdefault(chunk_id(document, ordinal), (document, ordinal))
@@ -226,6 +229,7 @@ class Searcher:
         *,
         limit: int,
         chunk_ids: Sequence[UUID] | None = None,
+        size: int | None = None,
     ) -> dict[UUID, float]:
         hits = await self._vectors.search(
             session,
@@ -236,6 +240,7 @@ class Searcher:
             project_id=query.project_id,
             document_ids=query.documents,
             chunk_ids=chunk_ids,
+            size=size,
         )
         return {hit.chunk_id: hit.cosine for hit in hits}
 

@@ -198,6 +198,7 @@ class MemoryVectorStore:
         project_id: UUID | None = None,
         document_ids: Sequence[UUID] | None = None,
         chunk_ids: Sequence[UUID] | None = None,
+        size: int | None = None,
     ) -> Sequence[VectorHit]:
         hits = [
             VectorHit(chunk, float(vector.values @ query))

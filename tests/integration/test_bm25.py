@@ -107,6 +107,43 @@ async def test_scores_are_exact_after_deletions(
     assert all(0 <= found.share(key) <= 1 for key in found.scores)
 
 
+@pytest.mark.parametrize("rare", [0, 1, 3])
+async def test_a_common_word_brings_no_chunk_and_counts_in_those_that_others_brought(
+    database: Database, tenant: Principal, rare: int
+) -> None:
+    documents: list[Document] = [
+        [["ape", "cat"], ["cat", "dog", "dog"]],
+        [["cat", "bee"]],
+        [["cat"], ["ape", "eel"]],
+        [["cat", "cat", "eel"]],
+    ]
+    words = [frozenset({word}) for word in ("ape", "cat")]
+    async with database.transaction(tenant.scope) as session:
+        keys = [await store(session, tenant, document, 1) for document in documents]
+        corpus = await bm25.corpus(session, tenant.tenant_id, None)
+        found = await bm25.search(
+            session, tenant.tenant_id, corpus, words, limit=10, also=[(keys[3], 0)], rare=rare
+        )
+    expected = plain(dict(zip(keys, documents, strict=True)), {"ape", "cat"})
+    brought = {(keys[0], 0), (keys[2], 1), (keys[3], 0)}
+    assert dict(found.scores) == pytest.approx(
+        {key: value for key, value in expected.items() if key in brought}, rel=1e-9
+    )
+
+
+async def test_a_large_corpus_is_remembered_for_a_while_and_a_small_one_is_counted(
+    database: Database, tenant: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bm25, "LARGE", 2)
+    corpora = bm25.Corpora()
+    counts = []
+    for _ in range(4):
+        async with database.transaction(tenant.scope) as session:
+            counts.append((await corpora.get(session, tenant.scope, None)).chunks)
+            await store(session, tenant, [["ape"]], 1)
+    assert counts == [0, 1, 2, 2]
+
+
 async def test_ranking_is_the_same_with_a_limit_and_with_chosen_documents(
     database: Database, tenant: Principal
 ) -> None:
@@ -118,7 +155,7 @@ async def test_ranking_is_the_same_with_a_limit_and_with_chosen_documents(
             session, tenant.tenant_id, corpus, [frozenset({"ape"})], limit=100
         )
         best = await bm25.search(
-            session, tenant.tenant_id, corpus, [frozenset({"ape"})], limit=3, also=keys[1:2]
+            session, tenant.tenant_id, corpus, [frozenset({"ape"})], limit=3, also=[(keys[1], 0)]
         )
         chosen = await bm25.search(
             session,

@@ -85,12 +85,17 @@ class PgVectorStore:
         project_id: UUID | None = None,
         document_ids: Sequence[UUID] | None = None,
         chunk_ids: Sequence[UUID] | None = None,
+        size: int | None = None,
     ) -> Sequence[VectorHit]:
         if not await self._exists(session, space):
             return []
         condition, values = _scope(tenant_id, project_id, document_ids, chunk_ids)
-        named = document_ids is not None or chunk_ids is not None
-        exact = named or await self._is_small(session, space, condition, values)
+        if document_ids is not None or chunk_ids is not None:
+            exact = True
+        elif size is None:
+            exact = await self._is_small(session, space, condition, values)
+        else:
+            exact = size <= self._config.exact_below
         values |= {"query": literal(query), "limit": limit}
         if not exact:
             await _look_wide(session, max(self._config.ef_search, limit))
