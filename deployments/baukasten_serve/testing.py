@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -146,6 +146,15 @@ class Platform:
     def family(self) -> list[psutil.Process]:
         """Every process it runs, itself included."""
         return [psutil.Process(self.pid), *processes.family(self.pid)]
+
+    def replicas(self, application: str) -> list[psutil.Process]:
+        """The processes of an application; Ray's title names them."""
+        title, found = f"ray::ServeReplica:{application}:", []
+        for process in self.family():
+            with suppress(psutil.Error):
+                if processes.describe(process).name.startswith(title):
+                    found.append(process)
+        return found
 
     def listening(self) -> dict[tuple[str, int], str]:
         """Every listening socket of its processes: (address, port), and the process's name."""

@@ -7,12 +7,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 import httpx
-import psutil
 import pytest
-from baukasten_serve import processes
 from baukasten_serve.testing import Platform
 
 pytestmark = pytest.mark.deployment
@@ -27,23 +24,13 @@ def admin(platform: Platform) -> Iterator[httpx.Client]:
         yield client
 
 
-def replicas(platform: Platform, application: str) -> list[psutil.Process]:
-    """The processes of an application; Ray's title names them."""
-    title, found = f"ray::ServeReplica:{application}:", []
-    for process in platform.family():
-        with suppress(psutil.Error):
-            if processes.describe(process).name.startswith(title):
-                found.append(process)
-    return found
-
-
 def kill_one(platform: Platform, application: str) -> Callable[[], bool]:
     """Whether there are as many replicas as before without it."""
-    before = replicas(platform, application)
+    before = platform.replicas(application)
     before[0].send_signal(signal.SIGKILL)
 
     def is_replaced() -> bool:
-        now = replicas(platform, application)
+        now = platform.replicas(application)
         return before[0] not in now and len(now) == len(before)
 
     return is_replaced

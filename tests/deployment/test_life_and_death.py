@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -130,6 +131,24 @@ def test_from_another_network_only_the_http_port_answers(
     assert answered == {platform.port, control}
     said = from_elsewhere(stranger, ASK, platform.url)
     assert said == ["/health=200", "/projects=401", "/v1/models=401"]
+
+
+def test_while_the_only_api_replica_is_replaced_it_is_said_when_to_come_back(
+    reborn: Reborn,
+) -> None:
+    (killed,) = reborn.platform.replicas("api")
+    killed.kill()
+    answers = []
+    deadline = time.monotonic() + 60
+    while not answers or answers[-1].status_code != 401:
+        assert time.monotonic() < deadline, "it does not come back"
+        answers.append(httpx.get(f"{reborn.platform.url}/projects", timeout=60))
+        time.sleep(0.1)
+    for answer in answers[:-1]:
+        assert answer.status_code in (502, 503), answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert int(answer.headers["retry-after"]) > 0
+    assert killed.pid not in {process.pid for process in reborn.platform.replicas("api")}
 
 
 def test_down_clears_up_after_a_crash(reborn: Reborn) -> None:

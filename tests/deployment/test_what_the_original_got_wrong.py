@@ -17,7 +17,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from baukasten_serve import processes
 from baukasten_serve.testing import Platform
 
 from baukasten_core.testing.emulators import OllamaEmulator, Reply
@@ -255,8 +254,7 @@ def test_an_optional_service_that_is_down_degrades_and_health_says_so(
         rows = [row for row in until("degraded")["components"] if row["status"] == "degraded"]
         assert [(row["kind"], row["name"]) for row in rows] == [("provider", "ollama")]
     until("healthy")
-    title = "ray::ServeReplica:gateway:"
-    (gateway,) = [p for p in platform.family() if processes.describe(p).name.startswith(title)]
+    (gateway,) = platform.replicas("gateway")
     gateway.suspend()
     try:
         rows = [row for row in until("degraded")["components"] if row["status"] != "ready"]
