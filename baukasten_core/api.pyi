@@ -71,6 +71,7 @@ from .contracts.embedding import EmbeddingSpace as EmbeddingSpace
 from .contracts.mail import Mailer as Mailer
 from .contracts.reranking import Reranker as Reranker
 from .contracts.speech import SpeechProvider as SpeechProvider
+from .contracts.speech import SpeechSegment as SpeechSegment
 from .contracts.storage import BlobStore as BlobStore
 from .contracts.storage import VectorStore as VectorStore
 

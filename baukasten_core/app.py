@@ -24,6 +24,7 @@ from baukasten_core.contracts.embedding import EmbeddingProvider
 from baukasten_core.contracts.gateway import LLMGateway
 from baukasten_core.contracts.provider import Provider
 from baukasten_core.contracts.reranking import Reranker
+from baukasten_core.contracts.speech import SpeechProvider
 from baukasten_core.db.migrate import CORE, Migrated, MigrationReport, migrate
 from baukasten_core.db.roles import Roles
 from baukasten_core.db.session import Database, refuse_unsafe_role
@@ -70,6 +71,7 @@ from baukasten_core.parts import (
     embedding_guard,
     ingest_guard,
     search_guard,
+    speech_guard,
     transform_of,
     vector_options,
 )
@@ -300,6 +302,8 @@ def build_services(
         embedder=embedder,
         embedding_guard=embedding_guard(settings, host, database),
         blob_guard=store_guard,
+        speech=build_speech(settings, host),
+        speech_guard=speech_guard(settings, host, database),
         gateway=gateway,
         vectors=vectors,
         blobs=blobs,
@@ -358,12 +362,14 @@ def auth_options(settings: Settings, name: str) -> Mapping[str, Any]:
 
 def build_reranker(settings: Settings, host: PluginHost) -> Reranker | None:
     """The reranker that the settings name; none by default."""
-    retrieval = settings.retrieval
-    if retrieval.reranker is None:
-        return None
-    return build(
-        "retrieval.reranker", retrieval.reranker, host.rerankers(), retrieval.reranker_options
-    )
+    name, options = settings.retrieval.reranker, settings.retrieval.reranker_options
+    return build("retrieval.reranker", name, host.rerankers(), options) if name else None
+
+
+def build_speech(settings: Settings, host: PluginHost) -> SpeechProvider | None:
+    """The speech provider that the settings name; none by default."""
+    name, options = settings.speech.provider, settings.speech.options
+    return build("speech.provider", name, host.speech_providers(), options) if name else None
 
 
 def build_embedder(settings: Settings, host: PluginHost) -> EmbeddingProvider:

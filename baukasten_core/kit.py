@@ -22,7 +22,7 @@ from baukasten_core.contracts.retrieval import DocumentText, Passage
 from baukasten_core.contracts.showcase import ShowcaseOptions
 from baukasten_core.documents.access import within_project
 from baukasten_core.documents.kept import KeptFiles
-from baukasten_core.errors import NotFound
+from baukasten_core.errors import NotFound, ProviderNotConfigured
 from baukasten_core.evidence.citations import Citation, cite
 from baukasten_core.projects.models import Project
 from baukasten_core.projects.residency import allowed_residency
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from baukasten_core.contracts.embedding import Priority
+    from baukasten_core.contracts.speech import SpeechSegment
     from baukasten_core.services import Services
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -243,6 +244,35 @@ class Kit:
         guard = self.services.embedding_guard
         if guard is not None:
             await guard(self.principal.scope, within_project(self.principal, project_id))
+
+    async def transcribe(
+        self,
+        audio: bytes,
+        media_type: str,
+        *,
+        project_id: UUID | None = None,
+        language: str | None = None,
+    ) -> AsyncGenerator[SpeechSegment, None]:
+        """What is said in a recording, as it is recognised, unless the speech provider is where
+        the data may not go.
+
+        Raises `ProviderNotConfigured` where the operator has named none, and what
+        `SpeechProvider.transcribe` raises.
+        """
+        services = self.services
+        if services.speech is None:
+            raise ProviderNotConfigured(
+                "Recordings can't be transcribed here.",
+                hint="The operator installs a plugin that can, and names it as `speech.provider`.",
+            )
+        if services.speech_guard is not None:
+            await services.speech_guard(
+                self.principal.scope, within_project(self.principal, project_id)
+            )
+        segments = services.speech.transcribe(audio, media_type, language=language)
+        async with aclosing(cast("AsyncGenerator[SpeechSegment, None]", segments)) as heard:
+            async for segment in heard:
+                yield segment
 
     # --- files --------------------------------------------------------------------------------
 

@@ -102,6 +102,17 @@ def reranking_guard(settings: Settings, host: PluginHost, database: Database) ->
     return _guard(where, database, strictest_residency)
 
 
+def speech_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
+    """Refuses to transcribe what may not go where that is done; None without a speech provider, or
+    for one on this machine."""
+    provider, options = settings.speech.provider, settings.speech.options
+    if provider is None:
+        return None
+    region = provider_region(host.speech_providers().get(provider), options)
+    where = Destination("speech", provider, region, "speech.options.region")
+    return _guard(where, database, allowed_residency)
+
+
 def ingest_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
     """Refuses to ingest what may not be embedded, or its vectors kept, where that is done."""
     return _all(settings, host, database, (embedding_guard, vector_guard))

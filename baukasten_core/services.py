@@ -10,6 +10,7 @@ from baukasten_core.contracts.auth import AuthProvider
 from baukasten_core.contracts.embedding import EmbeddingProvider
 from baukasten_core.contracts.gateway import LLMGateway
 from baukasten_core.contracts.mail import Mailer
+from baukasten_core.contracts.speech import SpeechProvider
 from baukasten_core.contracts.storage import BlobStore, VectorStore
 from baukasten_core.db.session import Database
 from baukasten_core.documents.language import LanguageDetector
@@ -50,5 +51,7 @@ class Services:
     languages: LanguageDetector = field(default_factory=LanguageDetector)
     embedding_guard: Guard | None = None
     blob_guard: Guard | None = None
+    speech: SpeechProvider | None = None
+    speech_guard: Guard | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     health: HealthMemory = field(default_factory=HealthMemory)

@@ -25,9 +25,15 @@ class SpeechProvider(Protocol):
     def transcribe(
         self, audio: bytes, media_type: str, *, language: str | None = None
     ) -> AsyncIterator[SpeechSegment]:
-        """Segments in order of time, as they are recognised.
+        """Segments in order of time, as they are recognised. An async generator: closing it ends
+        the work.
 
-        Raises `ProviderRejected` for a format it can't read, `ProviderUnavailable` when it is
-        down.
+        Args:
+            media_type: of the recording, such as `audio/wav`.
+            language: that is spoken, as ISO 639-1; by default, whichever it seems to be.
+
+        Raises:
+            ProviderRejected: it is no recording that can be read.
+            ProviderUnavailable: loading, overloaded or not reachable; ask again later.
         """
         ...

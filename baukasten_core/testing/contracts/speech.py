@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
+from typing import cast
 
 import pytest
 
@@ -81,8 +84,9 @@ class SpeechContract:
     async def test_who_stops_listening_disturbs_nobody(
         self, provider: SpeechProvider, recording: Recording
     ) -> None:
-        async for _ in provider.transcribe(recording.audio, recording.media_type):
-            break
+        segments = provider.transcribe(recording.audio, recording.media_type)
+        async with aclosing(cast("AsyncGenerator[SpeechSegment, None]", segments)) as heard:
+            assert await anext(heard)
         assert await hear(provider, recording)
 
     async def test_callers_at_the_same_time_each_get_their_text(
