@@ -7,7 +7,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.accounts.secrets import API_KEY_PREFIX, digest
 from baukasten_core.accounts.tokens import AccessTokens
@@ -20,6 +19,7 @@ from baukasten_core.contracts.auth import (
     Role,
     Transactions,
 )
+from baukasten_core.db.single import Statements
 from baukasten_core.errors import Forbidden, Unauthorized
 
 API_KEYS = "api_key"
@@ -31,7 +31,7 @@ OPEN_USER = text("SELECT * FROM core.open_user(:user, :tenant)")
 
 
 async def authenticate(
-    session: AsyncSession,
+    session: Statements,
     tokens: AccessTokens,
     providers: Sequence[AuthProvider],
     token: str,
@@ -43,7 +43,8 @@ async def authenticate(
     A session's token and an API key take one round trip; anything else is shown to the providers.
 
     Args:
-        session: a transaction that is bound to nobody yet.
+        session: a transaction that is bound to nobody yet; or the database's single statements,
+            where nothing but the answer is wanted.
         tenant_id: the tenant the caller names (`X-Tenant`), or None for their own.
 
     Raises:
@@ -63,7 +64,7 @@ async def authenticate(
 
 
 async def _ask_others(
-    session: AsyncSession,
+    session: Statements,
     providers: Sequence[AuthProvider],
     token: str,
     tenant_id: UUID | None,
@@ -76,7 +77,7 @@ async def _ask_others(
     raise Unauthorized()
 
 
-async def open_api_key(session: AsyncSession, key: str, tenant_id: UUID | None) -> Principal:
+async def open_api_key(session: Statements, key: str, tenant_id: UUID | None) -> Principal:
     """The principal of an API key, in the key's own tenant. Binds the transaction.
 
     Raises:
@@ -88,7 +89,7 @@ async def open_api_key(session: AsyncSession, key: str, tenant_id: UUID | None) 
     return _principal(row, key=row)
 
 
-async def open_user(session: AsyncSession, user_id: UUID, tenant_id: UUID | None) -> Principal:
+async def open_user(session: Statements, user_id: UUID, tenant_id: UUID | None) -> Principal:
     """The principal of a user that is known otherwise (a job). Binds the transaction.
 
     Raises:
@@ -100,7 +101,7 @@ async def open_user(session: AsyncSession, user_id: UUID, tenant_id: UUID | None
 
 
 async def open_identity(
-    session: AsyncSession, identity: Identity, tenant_id: UUID | None
+    session: Statements, identity: Identity, tenant_id: UUID | None
 ) -> Principal:
     """The principal of whom an auth provider vouches for by a bearer token of its own kind."""
     if tenant_id and identity.tenant_id and tenant_id != identity.tenant_id:

@@ -15,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from baukasten_core.contracts.auth import Scope
+from baukasten_core.db.single import SingleStatements
+from baukasten_core.db.urls import libpq_url
 from baukasten_core.errors import DatabaseUnavailable, Forbidden, StartupRefused
 
 SET_SCOPE = text(
@@ -25,7 +27,7 @@ SET_SCOPE = text(
 
 
 class Database:
-    """A pool of connections as the app role.
+    """A pool of connections as the app role, and one more, `single`, for what every request asks.
 
     Statements are never prepared: a generic plan warmed on one tenant would be used for another
     and ignore the planner settings of its transaction (see docs/decisions).
@@ -40,19 +42,21 @@ class Database:
         statement_timeout: float = 30.0,
     ) -> None:
         self.url = make_url(url).set(drivername="postgresql+psycopg")
+        options = {
+            "prepare_threshold": None,
+            "connect_timeout": max(2, int(connect_timeout)),
+            "options": f"-c statement_timeout={int(statement_timeout * 1000)}",
+            "application_name": "baukasten",
+        }
         self._engine = create_async_engine(
             self.url,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=connect_timeout,
             hide_parameters=True,  # errors are logged, and parameters are people's data
-            connect_args={
-                "prepare_threshold": None,
-                "connect_timeout": max(2, int(connect_timeout)),
-                "options": f"-c statement_timeout={int(statement_timeout * 1000)}",
-                "application_name": "baukasten",
-            },
+            connect_args=options,
         )
+        self.single = SingleStatements(libpq_url(url), seconds=connect_timeout, options=options)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -84,6 +88,7 @@ class Database:
             await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
+        await self.single.close()
         await self._engine.dispose()
 
 

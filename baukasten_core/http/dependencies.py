@@ -3,8 +3,8 @@
 One request is one transaction, and it commits before the response is sent. Two kinds of routes:
 
 - short ones take `Caller` and `Session`: both share one transaction under row-level security;
-- those that talk to a model or take long take `CurrentKit`: the caller is authenticated in a
-  short transaction of its own, and database work goes into `async with kit.transaction()`.
+- those that talk to a model or take long take `CurrentKit`: the caller is authenticated by a
+  statement of its own, and database work goes into `async with kit.transaction()`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from baukasten_core.accounts.authenticate import authenticate
 from baukasten_core.accounts.scopes import needed_scope, require_scope
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.db.paging import Cursor
+from baukasten_core.db.single import Statements
 from baukasten_core.errors import Forbidden, Unauthorized
 from baukasten_core.kit import Kit
 from baukasten_core.projects.models import Project
@@ -91,8 +92,7 @@ CurrentProject = Annotated[Project, Depends(get_current_project, scope="function
 async def get_kit(
     request: Request, services: ServicesDep, token: Bearer, tenant: Tenant = None
 ) -> Kit:
-    async with services.database.transaction() as session:
-        principal = await _authenticate(services, session, token, tenant)
+    principal = await _authenticate(services, services.database.single, token, tenant)
     return Kit(services, _allowed(request, principal))
 
 
@@ -121,7 +121,7 @@ PageLimit = Annotated[int, Query(ge=1, le=100, description="Rows on a page.")]
 
 async def _authenticate(
     services: Services,
-    session: AsyncSession,
+    session: Statements,
     credentials: HTTPAuthorizationCredentials | None,
     tenant: UUID | None,
 ) -> Principal:
