@@ -38,11 +38,54 @@ class Request:
 
     @classmethod
     def get(cls, url: str, headers: dict[str, str]) -> Request:
+        return cls._made("GET", url, headers)
+
+    @classmethod
+    def post(cls, url: str, headers: dict[str, str], body: bytes) -> Request:
+        length = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        return cls._made("POST", url, {**headers, **length}, body)
+
+    @classmethod
+    def _made(cls, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> Request:
         parts = urlsplit(url)
         assert parts.hostname
-        lines = [f"GET {parts.path}?{parts.query} HTTP/1.1", f"Host: {parts.netloc}"]
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {parts.netloc}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        return cls(parts.hostname, parts.port or 80, ("\r\n".join(lines) + "\r\n\r\n").encode())
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode()
+        return cls(parts.hostname, parts.port or 80, head + body)
+
+
+class Connection:
+    """One client: a connection that is kept, and opened again where it was closed."""
+
+    def __init__(self) -> None:
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def send(self, request: Request) -> bytes:
+        """The body of the answer. Raises `RuntimeError` for any status but 200."""
+        kept = self._streams is not None
+        try:
+            return await self._exchange(request)
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            # A proxy that changes its configuration closes idle connections; a client opens
+            # another. The time this takes counts.
+            self.close()
+            if not kept:
+                raise
+            return await self._exchange(request)
+
+    async def _exchange(self, request: Request) -> bytes:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(request.host, request.port)
+        reader, writer = self._streams
+        writer.write(request.wire)
+        return await _answer(reader)
+
+    def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
 
 
 async def run(request: Request, connections: int, seconds: float, warmup: float = 2.0) -> Result:
@@ -57,33 +100,33 @@ async def run(request: Request, connections: int, seconds: float, warmup: float 
 
 
 async def _worker(request: Request, latencies: list[float], started: float, until: float) -> None:
-    reader, writer = await asyncio.open_connection(request.host, request.port)
+    connection = Connection()
     while (begin := time.perf_counter()) < until:
-        writer.write(request.wire)
-        try:
-            await _answer(reader)
-        except (asyncio.IncompleteReadError, ConnectionResetError):
-            # A proxy that changes its configuration closes idle connections; a client opens
-            # another. The time this takes counts.
-            reader, writer = await asyncio.open_connection(request.host, request.port)
-            writer.write(request.wire)
-            await _answer(reader)
+        await connection.send(request)
         end = time.perf_counter()
         if begin >= started and end <= until:
             latencies.append(end - begin)
-    writer.close()
+    connection.close()
 
 
-async def _answer(reader: asyncio.StreamReader) -> None:
+async def _answer(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     status = int(head[9:12])
-    if status != 200:
-        raise RuntimeError(f"status {status}: {head.decode(errors='replace')}")
     lower = head.lower()
     at = lower.find(b"content-length:")
     if at >= 0:
-        await reader.readexactly(int(lower[at + 15 : lower.index(b"\r\n", at)]))
-        return
+        body = await reader.readexactly(int(lower[at + 15 : lower.index(b"\r\n", at)]))
+    else:
+        body = await _chunks(reader)
+    if status != 200:
+        raise RuntimeError(f"status {status}: {body[:500].decode(errors='replace')}")
+    return body
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    parts = []
     while size := int((await reader.readline()).split(b";")[0], 16):
-        await reader.readexactly(size + 2)
+        parts.append(await reader.readexactly(size))
+        await reader.readline()
     await reader.readline()
+    return b"".join(parts)

@@ -17,6 +17,7 @@ def register_commands() -> Sequence[Command]:
         Command("status", f"{COMMANDS}.status:status", "What runs, where, and how it is."),
         Command("doctor", f"{COMMANDS}.doctor:doctor", "Check what the platform needs."),
         Command("smoke", f"{COMMANDS}.smoke:smoke", "Try the API's calls against an address."),
+        Command("bench", f"{COMMANDS}.bench:bench", "Run a benchmark of this checkout."),
         Command(
             "ray-env", f"{COMMANDS}.ray_env:ray_env", "The environment for a Ray cluster of yours."
         ),

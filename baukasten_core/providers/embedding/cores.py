@@ -1,9 +1,12 @@
-"""How many cores this process may use."""
+"""What the processor gives: the cores this process may use, and what they can do."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+NATIVE_BF16 = frozenset({"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"})
+"""CPU flags; without one of them bfloat16 is emulated, which is slower than float32."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
@@ -23,3 +26,13 @@ def usable_cores() -> int:
         return max(1, min(cores, int(quota) // int(period)))
     except (OSError, ValueError):  # no quota: there is no such file, or it says `max`
         return cores
+
+
+def has_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 natively."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().lower().splitlines()
+    except OSError:
+        return False
+    flags = (line.split(":", 1)[1].split() for line in lines if line.startswith(("flags", "feat")))
+    return any(not NATIVE_BF16.isdisjoint(own) for own in flags)

@@ -23,7 +23,7 @@ from pydantic import Field
 
 from baukasten_core.contracts.embedding import TextOrTokens
 from baukasten_core.errors import ProviderNotConfigured
-from baukasten_core.providers.embedding.cores import usable_cores
+from baukasten_core.providers.embedding.cores import has_bf16, usable_cores
 from baukasten_core.providers.embedding.tokens import Tokenizer, Tokens, padded
 from baukasten_core.providers.embedding.vectors import Vectors, unit_rows
 from baukasten_core.providers.embedding.weights import LocalModelConfig, check_weights, space_of
@@ -31,8 +31,6 @@ from baukasten_core.providers.embedding.worker import LocalEmbedder
 
 CONVERT_SECONDS = 300
 BATCH_TOKENS = 512
-NATIVE_BF16 = frozenset({"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"})
-"""CPU flags; without one of them OpenVINO emulates bfloat16, which is slower than float32."""
 
 
 class OpenVinoConfig(LocalModelConfig):
@@ -130,20 +128,7 @@ def _precision(core: Any, config: OpenVinoConfig) -> str:
     if config.precision != "auto":
         return config.precision
     able = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "bf16" if able and NATIVE_BF16 & _cpu_flags() else "f32"
-
-
-def _cpu_flags() -> set[str]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return set()
-    return {
-        flag
-        for line in lines
-        if line.lower().startswith(("flags", "features"))
-        for flag in line.split(":", 1)[1].split()
-    }
+    return "bf16" if able and has_bf16() else "f32"
 
 
 def load_openvino() -> Any:

@@ -1,0 +1,133 @@
+"""Embedding: in process and over HTTP, beside its peers and the machine's ceiling, in one run.
+
+    baukasten bench embedding --texts retrieval_en.json
+
+512 texts of about 137 tokens go through each engine and server in turn, round after round, while
+the others are idle; the load generator shares the cores with what it measures. Peers are measured
+on every second text, so that a round does not take too long. The figures are medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+
+from baukasten_core.providers.embedding.cores import usable_cores
+from baukasten_core.providers.embedding.weights import LocalModelConfig
+from benchmarks.embedding import ours
+from benchmarks.embedding.machine import ceilings, flops_a_token
+from benchmarks.embedding.measure import (
+    Embed,
+    Server,
+    Vectors,
+    in_process,
+    lowest_cosine,
+    one_query,
+    over_http,
+)
+from benchmarks.embedding.plot import svg
+from benchmarks.embedding.report import IN_PROCESS, ON_GPU, OURS, PEERS, REFERENCE, SHAPES, Report
+from benchmarks.embedding.texts import Texts, load
+from benchmarks.peers.infinity import Engine, infinity
+
+RESULTS = Path(__file__).parents[1] / "results"
+PEER_ENGINES: dict[str, Engine] = dict(zip(PEERS, ("torch", "optimum"), strict=True))
+COMPARED = 64
+"""Texts whose vectors are compared with those of the reference."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="baukasten bench embedding",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--texts", type=Path, help='{"docs": [{"text": ...}, ...]}')
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--no-peers", action="store_true", help="Baukasten and the ceiling alone")
+    parser.add_argument("--name", default="embedding", help="of the files in benchmarks/results")
+    arguments = parser.parse_args()
+    texts = load(arguments.texts)
+    model = LocalModelConfig().path
+    report = Report(texts.source, texts.mean, flops_a_token(model))
+    with ExitStack() as stack:
+        engines = _engines(model, peers=not arguments.no_peers)
+        servers = {OURS: stack.enter_context(ours.platform())}
+        for name, engine in PEER_ENGINES.items() if not arguments.no_peers else ():
+            servers[name] = Server(*stack.enter_context(infinity(engine, model)))
+        asyncio.run(_measure(report, texts, engines, servers, arguments.rounds))
+    print(report.table())
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{arguments.name}.json").write_text(json.dumps(report.document(), indent=2) + "\n")
+    (RESULTS / f"{arguments.name}.svg").write_text(svg(report))
+
+
+def _engines(model: Path, *, peers: bool) -> dict[tuple[str, str], Embed]:
+    """What computes in this process."""
+    engines: dict[tuple[str, str], Embed] = {(OURS, IN_PROCESS): ours.on_cpu().embed}
+    if peers:
+        engines[REFERENCE, IN_PROCESS] = _plain(model, "cpu")
+    if torch.cuda.is_available():
+        engines[OURS, ON_GPU] = ours.on_gpu().embed
+        engines[REFERENCE, ON_GPU] = _plain(model, "cuda")
+    return engines
+
+
+def _plain(model: Path, device: str) -> Embed:
+    """sentence-transformers as its documentation has it."""
+    torch.set_num_threads(usable_cores())
+    loaded = SentenceTransformer(str(model), device=device, local_files_only=True)
+
+    async def embed(texts: Sequence[str]) -> Vectors:
+        return np.asarray(loaded.encode(list(texts), show_progress_bar=False))
+
+    return embed
+
+
+async def _measure(
+    report: Report,
+    texts: Texts,
+    engines: dict[tuple[str, str], Embed],
+    servers: dict[str, Server],
+    rounds: int,
+) -> None:
+    await _compare(report, texts.texts[:COMPARED], engines, servers)
+    for number in range(1, rounds + 1):
+        print(f"round {number} of {rounds}", flush=True)
+        report.add_ceilings(ceilings())
+        for (who, how), embed in engines.items():
+            part = texts.half() if who == REFERENCE else texts
+            report.add_rate(who, how, await in_process(embed, part))
+        for who, server in servers.items():
+            part = texts if who == OURS else texts.half()
+            for how, (clients, size) in SHAPES.items():
+                rate = await over_http(server, part, clients=clients, size=size)
+                report.add_rate(who, how, rate)
+            report.add_query(who, (await one_query(server)).p50_ms)
+
+
+async def _compare(
+    report: Report,
+    texts: Sequence[str],
+    engines: dict[tuple[str, str], Embed],
+    servers: dict[str, Server],
+) -> None:
+    """The lowest cosine to sentence-transformers in f32; all are loaded and warm after it."""
+    expected = await _plain(LocalModelConfig().path, "cpu")(texts)
+    everybody: dict[str, Any] = {f"{who}, {how}": embed for (who, how), embed in engines.items()}
+    everybody |= {f"{who}, over HTTP": server.embed for who, server in servers.items()}
+    for name, embed in everybody.items():
+        report.cosines[name] = lowest_cosine(expected, await embed(texts))
+
+
+if __name__ == "__main__":
+    main()

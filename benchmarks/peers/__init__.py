@@ -1,0 +1,1 @@
+"""Other projects that a benchmark measures beside ours, each in an environment of its own."""
