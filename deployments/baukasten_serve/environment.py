@@ -66,6 +66,9 @@ def secure_environment(home: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, os.cpu_count() or 1)),
+        # What is not in this buffer can't be sent again when a replica dies: a few hundred texts
+        # for the embedder are. It is taken only while a request is under way.
+        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(256 * 1024),
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "BAUKASTEN_HOME": str(home),
     }

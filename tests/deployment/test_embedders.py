@@ -1,0 +1,161 @@
+"""Embedders that die, come and go under load cost no request, whichever way they are asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+import yaml
+from baukasten_serve import processes
+from baukasten_serve.config import default_path
+from baukasten_serve.testing import Platform
+
+from baukasten_core.testing.people import Person
+
+pytestmark = [pytest.mark.deployment, pytest.mark.slow]
+
+TEXT = "The grey heron waits for fish in shallow water. " * 12
+ONE = {"input": TEXT}
+MANY = {"input": [f"{number}. {TEXT}" for number in range(32)]}
+"""More than fits into HAProxy's usual buffer of 16 KiB, so that it could not be sent again."""
+
+
+def embedders(platform: Platform) -> set[int]:
+    """The process ids of the replicas."""
+    found = set()
+    for process in platform.family():
+        try:
+            if processes.describe(process).name.startswith("ray::ServeReplica:embedder"):
+                found.add(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def until(condition: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.2)
+
+
+@dataclass
+class Load:
+    """Requests of many clients; the statuses of the answers by path."""
+
+    answers: dict[str, Counter[int]] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def count(self) -> int:
+        """Answers so far."""
+        return sum(counter.total() for counter in self.answers.values())
+
+    def good(self) -> bool:
+        """Not one failed, and each path was answered."""
+        return not self.failures and all(set(c) == {200} for c in self.answers.values())
+
+
+@contextmanager
+def load(person: Person, url: str, *asked: tuple[str, dict[str, object]]) -> Iterator[Load]:
+    """One client for each of `asked` that sends it again and again."""
+    seen = Load({path: Counter() for path, _ in asked})
+    ending = threading.Event()
+
+    def client(path: str, body: dict[str, object]) -> None:
+        headers = dict(person.http.headers)
+        with httpx.Client(base_url=url, headers=headers, timeout=120) as http:
+            while not ending.is_set():
+                try:
+                    answer = http.post(path, json=body)
+                except httpx.HTTPError as error:
+                    seen.failures.append(f"{path}: {error!r}")
+                    continue
+                seen.answers[path][answer.status_code] += 1
+                if answer.status_code != 200:
+                    seen.failures.append(f"{path}: {answer.status_code} {answer.text[:200]}")
+
+    threads = [threading.Thread(target=client, args=each) for each in asked]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        ending.set()
+        for thread in threads:
+            thread.join(150)
+
+
+def test_an_embedder_that_is_killed_under_load_costs_no_request(
+    platform: Platform, ada: Person
+) -> None:
+    project = ada.project()
+    ada.ready(ada.text(TEXT, project))
+    search = {"query": "which bird waits for fish", "project_id": project}
+    asked = [
+        *[("/v1/embeddings", ONE)] * 4,  # over HTTP
+        *[("/v1/embeddings", MANY)] * 2,
+        *[("/llm/embed", {"text": TEXT})] * 2,  # by handle
+        *[("/documents/search", search)] * 2,
+    ]
+    (before,) = embedders(platform)
+    with load(ada, platform.url, *asked) as seen:
+        until(lambda: all(counter.total() > 2 for counter in seen.answers.values()))
+        os.kill(before, signal.SIGKILL)
+        until(lambda: embedders(platform) - {before})
+        after = seen.count()
+        until(lambda: seen.count() > after + 50)
+    assert seen.good(), seen.failures
+    assert before not in embedders(platform)
+
+
+@pytest.fixture
+def scaling(tmp_path: Path) -> Iterator[Platform]:
+    """A platform whose embedder takes a second replica at once, and gives it back soon."""
+    document = yaml.safe_load(default_path().read_text())
+    (embedder,) = [each for each in document["applications"] if each["name"] == "embedder"]
+    deployment = embedder["deployments"][0]
+    deployment["ray_actor_options"] = {"num_cpus": 0.2}
+    deployment["autoscaling_config"] = {
+        "min_replicas": 1,
+        "max_replicas": 2,
+        "target_ongoing_requests": 4,
+        "upscale_delay_s": 1,
+        "downscale_delay_s": 3,
+        "look_back_period_s": 2,
+        "metrics_interval_s": 1,
+    }
+    config = tmp_path / "serve_config.yaml"
+    config.write_text(yaml.safe_dump(document))
+    with Platform.temporary() as running:
+        running.config = config
+        running.start()
+        yield running
+        running.stop()
+
+
+def test_embedders_come_with_the_load_and_go_with_it_and_cost_no_request(
+    scaling: Platform,
+) -> None:
+    with Person.register(scaling.url) as person:
+        asked = [*[("/v1/embeddings", ONE)] * 12, *[("/llm/embed", {"text": TEXT})] * 4]
+        assert len(embedders(scaling)) == 1
+        with load(person, scaling.url, *asked) as busy:
+            until(lambda: len(embedders(scaling)) == 2)
+            both = busy.count()
+            until(lambda: busy.count() > both + 100)
+        with load(person, scaling.url, *asked[-1:], *asked[:1]) as calm:
+            until(lambda: len(embedders(scaling)) == 1)
+            alone = calm.count()
+            until(lambda: calm.count() > alone + 20)
+    assert busy.good(), busy.failures
+    assert calm.good(), calm.failures
