@@ -19,7 +19,6 @@ from fastapi import FastAPI
 from baukasten_core.app import create_app, migrated_showcases
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings
-from baukasten_core.testing import pytest_plugin
 from baukasten_core.testing.emulators import OpenAIEmulator
 from baukasten_core.testing.fakes import FakeEmbedder
 from baukasten_core.testing.fixtures_app import SignedIn, test_settings
@@ -29,11 +28,6 @@ SHOWCASES = ("cv_matcher", "privategpt", "tellmelife")
 
 Post = Callable[..., Awaitable[Any]]
 """(path, body, status=201) -> the JSON answer, as `user`."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if not config.pluginmanager.is_registered(pytest_plugin):
-        config.pluginmanager.register(pytest_plugin, "baukasten")
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,13 @@ async def test_something(database, tenant):
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import quote
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -20,15 +22,42 @@ from psycopg import sql
 from sqlalchemy import text
 
 from baukasten_core.contracts.auth import Principal
-from baukasten_core.db.embedded import EmbeddedPostgres, start_embedded
+from baukasten_core.db.embedded import start_embedded
 from baukasten_core.db.migrate import Migrated, migrate
 from baukasten_core.db.session import Database
-from baukasten_core.db.urls import libpq_url, sqlalchemy_url
+from baukasten_core.db.urls import app_url, libpq_url, sqlalchemy_url
 
 PASSWORD = "only-for-tests"
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
+SERVER = "TEST_POSTGRES_URL"
+"""Environment variable: a superuser's URL of another server to run the tests on (PostgreSQL 15 or
+newer with pgvector 0.7 or newer, nothing of value on it)."""
+
 _numbers = itertools.count(1)
+
+
+class Server(Protocol):
+    """What tests need of a PostgreSQL server."""
+
+    @property
+    def url(self) -> str:
+        """The superuser's URL."""
+        ...
+
+    def url_of(self, database: str) -> str:
+        """The same for another database."""
+        ...
+
+
+@dataclass(frozen=True)
+class GivenPostgres:
+    """A server that is there already."""
+
+    url: str
+
+    def url_of(self, database: str) -> str:
+        return urlsplit(self.url)._replace(path=f"/{database}").geturl()
 
 
 @dataclass
@@ -36,25 +65,24 @@ class TestDatabases:
     """Makes migrated databases on one server; each is a copy of a template."""
 
     __test__ = False
-    server: EmbeddedPostgres
+    server: Server
     _templates: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def create(self, *showcases: Migrated) -> DatabaseUrls:
         """A fresh database with the core's tables and those of `showcases`."""
         template = self._template(showcases)
-        name = f"test_{next(_numbers)}"
+        name = f"test_{os.getpid()}_{next(_numbers)}"
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         return self.urls(name)
 
     def urls(self, name: str) -> DatabaseUrls:
         owner = self.server.url_of(name)
-        host = quote(str(self.server.socket_dir), safe="")
-        return DatabaseUrls(owner, f"postgresql://baukasten_app:{PASSWORD}@/{name}?host={host}")
+        return DatabaseUrls(owner, app_url(owner, "baukasten_app", PASSWORD))
 
     def _template(self, showcases: tuple[Migrated, ...]) -> str:
         key = tuple(showcase.schema for showcase in showcases)
         if key not in self._templates:
-            name = f"template_{next(_numbers)}"
+            name = f"template_{os.getpid()}_{next(_numbers)}"
             self._execute("CREATE DATABASE {}", name)
             report = migrate(self.server.url_of(name), showcases, app_password=PASSWORD)
             assert not report.failed, report.failed
@@ -75,8 +103,11 @@ class DatabaseUrls:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    """A real PostgreSQL server for the whole test run."""
+def postgres() -> Iterator[Server]:
+    """A real PostgreSQL server for the whole test run: one of our own, or the given."""
+    if SERVER in os.environ:
+        yield GivenPostgres(os.environ[SERVER])
+        return
     # Not below pytest's own folder: each run of pytest closes that to everybody else, and as
     # root the server runs as another user.
     with TemporaryDirectory(prefix="baukasten-pg-") as folder:
@@ -86,7 +117,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
-def databases(postgres: EmbeddedPostgres) -> TestDatabases:
+def databases(postgres: Server) -> TestDatabases:
     """Makes further databases, for tests that need one of their own."""
     return TestDatabases(postgres)
 

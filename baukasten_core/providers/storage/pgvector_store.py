@@ -42,6 +42,7 @@ class PgVectorStore:
 
     def __init__(self, config: PgVectorConfig) -> None:
         self._config = config
+        self._iterative: bool | None = None
         self._there: set[str] = set()  # spaces whose table was seen: tables are never dropped
 
     async def prepare(self, session: AsyncSession, space: EmbeddingSpace) -> None:
@@ -96,6 +97,7 @@ class PgVectorStore:
             exact = await self._is_small(session, space, condition, values)
         else:
             exact = size <= self._config.exact_below
+        exact = exact or not await self._goes_on(session)
         values |= {"query": literal(query), "limit": limit}
         if not exact:
             await _look_wide(session, max(self._config.ef_search, limit))
@@ -122,6 +124,13 @@ class PgVectorStore:
             self._there.add(space.id)
         return True
 
+    async def _goes_on(self, session: AsyncSession) -> bool:
+        """Whether an index can be read until there are enough rows of a tenant: from pgvector 0.8
+        on. Before, it stops after the first few, whosesoever they are."""
+        if self._iterative is None:
+            self._iterative = bool(await session.scalar(text(ITERATIVE)))
+        return self._iterative
+
     async def _is_small(
         self, session: AsyncSession, space: EmbeddingSpace, condition: str, values: dict[str, Any]
     ) -> bool:
@@ -135,6 +144,10 @@ class PgVectorStore:
         return int(await session.scalar(statement, values | {"most": most}) or 0) <= most
 
 
+ITERATIVE = (
+    "SELECT string_to_array(extversion, '.')::integer[] >= '{0,8}'"
+    " FROM pg_extension WHERE extname = 'vector'"
+)
 SPACES = (
     "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'core'::regnamespace"
     " AND c.relkind = 'r' AND c.relname ~ '^vectors_[0-9a-f]{16}$'"
