@@ -11,10 +11,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from baukasten_core.db.roles import Roles
 from baukasten_core.db.tenancy import (
     NOT_SOMEONE_ELSES,
-    PROJECT,
     SAME_TENANT,
     create_tenant_table,
     drop_tenant_table,
+    of_bound_project,
     protect_table,
 )
 
@@ -209,7 +209,7 @@ def _spaces() -> None:
     assert config is not None
     roles: Roles = config.attributes["roles"]
     body = PREPARE_SPACE.replace("{rule}", f"{SAME_TENANT} AND {NOT_SOMEONE_ELSES}")
-    body = body.replace("{project}", f"{PROJECT} IS NULL OR project_id = {PROJECT}::uuid")
+    body = body.replace("{project}", of_bound_project("project_id"))
     op.execute(body.replace("{app}", roles.app).replace("{system}", roles.system))
     op.execute("REVOKE ALL ON FUNCTION core.prepare_space(text, integer) FROM PUBLIC")
     op.execute(
