@@ -7,8 +7,10 @@ their end and their status is checked: an error stops the run.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -88,21 +90,30 @@ class Connection:
             self._streams = None
 
 
-async def run(request: Request, connections: int, seconds: float, warmup: float = 2.0) -> Result:
-    """Load for `seconds`, after `warmup` that is not counted."""
+async def run(
+    requests: Request | Sequence[Request], connections: int, seconds: float, warmup: float = 2.0
+) -> Result:
+    """Load for `seconds`, after `warmup` that is not counted. Of several requests, each
+    connection sends one after the other, beginning at another place."""
+    several = [requests] if isinstance(requests, Request) else list(requests)
     latencies: list[float] = []
     started = time.perf_counter() + warmup
     until = started + seconds
-    workers = [_worker(request, latencies, started, until) for _ in range(connections)]
+    workers = [
+        _worker(several[first:] + several[:first], latencies, started, until)
+        for first in (number * len(several) // connections for number in range(connections))
+    ]
     await asyncio.gather(*workers)
     quantiles = statistics.quantiles(latencies, n=100)
     return Result(connections, len(latencies), seconds, quantiles[49] * 1e3, quantiles[98] * 1e3)
 
 
-async def _worker(request: Request, latencies: list[float], started: float, until: float) -> None:
-    connection = Connection()
+async def _worker(
+    requests: Sequence[Request], latencies: list[float], started: float, until: float
+) -> None:
+    connection, following = Connection(), itertools.cycle(requests)
     while (begin := time.perf_counter()) < until:
-        await connection.send(request)
+        await connection.send(next(following))
         end = time.perf_counter()
         if begin >= started and end <= until:
             latencies.append(end - begin)
