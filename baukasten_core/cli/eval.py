@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -63,6 +64,8 @@ def retrieval(
     pairs = read_pairs(file).half(half).first(limit)
     if not pairs.queries:
         raise click.UsageError("No queries are left to ask.")
+    # Ended like by Ctrl-C: its PostgreSQL would be left running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     report = asdict(asyncio.run(_evaluate(read_settings(config_path), pairs, quiet=as_json)))
     if not without_answers:
         del report["nothing_relevant"]

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import CliRunner, Result
 
@@ -85,6 +93,40 @@ def test_a_file_that_is_wrong_is_a_sentence(file: Path, capsys: pytest.CaptureFi
         main(["eval", "retrieval", str(file)])
     assert caught.value.code == 1
     assert "queries" in capsys.readouterr().err
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """For temporary files. Not below pytest's own folder, which others may not enter: as root, the
+    embedded PostgreSQL runs as another user."""
+    with TemporaryDirectory(prefix="baukasten-test-") as folder:
+        yield Path(folder)
+
+
+def test_ended_in_the_middle_it_leaves_nothing_behind(file: Path, scratch: Path) -> None:
+    environment = {"BAUKASTEN_HOME": str(file.parent / "home"), "TMPDIR": str(scratch)}
+    program = "from baukasten_core.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "eval", "retrieval", str(file)]
+    running = subprocess.Popen(command, env={**os.environ, **environment})
+    server = at_work(scratch, running)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(30) != 0
+    assert not psutil.pid_exists(server)
+    assert list(scratch.iterdir()) == []
+
+
+def at_work(scratch: Path, running: subprocess.Popen[bytes]) -> int:
+    """The process id of its PostgreSQL, once it is used."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert running.poll() is None, "it ended before its time"
+        with suppress(OSError, ValueError, IndexError, psutil.Error):
+            (path,) = scratch.glob("baukasten-eval-*/postgres/data/postmaster.pid")
+            server = psutil.Process(int(path.read_text().split()[0]))
+            if any("baukasten_app" in " ".join(p.cmdline()) for p in server.children()):
+                return server.pid
+        time.sleep(0.01)
+    raise AssertionError("its PostgreSQL was not used within two minutes")
 
 
 # --- the same in process, with a fake embedder ------------------------------------------------
