@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
+from baukasten_core.accounts.scopes import require_scope
 from baukasten_core.contracts.auth import Language, Principal
 from baukasten_core.contracts.gateway import Answer, GatewayCall, GatewayEvent, collect
 from baukasten_core.contracts.llm import GenerateRequest, Message, Source
@@ -81,7 +82,11 @@ class Kit:
         documents: Sequence[UUID] | None = None,
     ) -> list[Passage]:
         """Passages that answer `query`, best first, from a project's documents, or from all of
-        the tenant's. Compare `score` with `relevant_score` to tell "nothing relevant"."""
+        the tenant's. Compare `score` with `relevant_score` to tell "nothing relevant".
+
+        Raises `Forbidden` for an API key that may not read, whatever it may write.
+        """
+        require_scope(self.principal, "read")
         return await self.services.searcher.search(
             self.principal, query, project_id=project_id, limit=limit, documents=documents
         )

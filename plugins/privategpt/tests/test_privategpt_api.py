@@ -307,6 +307,17 @@ async def test_a_key_that_is_bound_to_a_project_reaches_no_other(
         assert (await client.get(url, headers=headers)).status_code == status
 
 
+@pytest.mark.parametrize(("scopes", "status"), [(["write"], 403), (["read", "write"], 200)])
+async def test_a_key_that_may_not_read_gets_no_passages_through_a_question(
+    client: httpx.AsyncClient, post: Any, project: str, scopes: list[str], status: int
+) -> None:
+    body = {"name": "bot", "scopes": scopes}
+    headers = {"Authorization": f"Bearer {(await post('/auth/api-keys', body))['key']}"}
+    url = f"/privategpt/projects/{project}/ask"
+    asked = await client.post(url, json={"question": "What about the pump?"}, headers=headers)
+    assert asked.status_code == status, asked.text
+
+
 async def test_a_colleague_in_the_same_tenant_sees_no_conversation_of_mine(
     client: httpx.AsyncClient,
     user: SignedIn,
