@@ -114,6 +114,9 @@ async def _mail_link(
         if user is None or not _wanted(user, purpose):
             return
         token = await create_mail_token(session, user.id, purpose, lifetime=lifetime)
+        # The token's foreign key holds the address as it is now: whoever changes it next waits
+        # for this to commit, and makes the token void.
+        await session.refresh(user)
         email, language = user.email, user.language
     link = room.link(PAGES[purpose], token)
     minutes = int(lifetime.total_seconds() // 60)
