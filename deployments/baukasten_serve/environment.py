@@ -23,6 +23,10 @@ RUN_ID = "_BAUKASTEN_RUN"
 LOOPBACK_ONLY = "_BAUKASTEN_LOOPBACK"
 """Environment variable: set where all of Ray runs on this machine."""
 
+OUR_PORTS = range(20_000, 32_000)
+"""Below those that a kernel gives to whoever asks for any: nobody takes one between our choice and
+its use, as Ray's own processes would."""
+
 NEVER_INHERITED = (
     "RAY_ADDRESS",
     "RAY_AUTH_TOKEN",
@@ -43,8 +47,8 @@ class Ports:
 
 def choose_ports() -> Ports:
     """Free ones, so that several platforms run side by side."""
-    agent, fallback = _free_port(), _free_port()
-    return Ports(fallback_proxy=fallback, agent=agent, replicas=_free_range(64))
+    stretch = free_ports(66)
+    return Ports(fallback_proxy=stretch[0], agent=stretch[1], replicas=stretch[2:])
 
 
 def secure_environment(home: Path) -> dict[str, str]:
@@ -110,20 +114,14 @@ def write_launcher(folder: Path) -> Path:
     return path
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _free_range(length: int) -> range:
-    """A stretch below the ephemeral ports in which nothing listens now."""
+def free_ports(length: int, among: range = OUR_PORTS) -> range:
+    """A stretch in which nothing listens now."""
     for _ in range(50):
-        start = random.randrange(20_000, 32_000 - length)  # noqa: S311
+        start = random.randrange(among.start, among.stop - length)  # noqa: S311
         stretch = range(start, start + length)
         if all(_is_free(port) for port in stretch):
             return stretch
-    return range(30_000, 31_000)
+    return among[-length:]
 
 
 def _is_free(port: int) -> bool:

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import psutil
 
 from baukasten_serve import processes
 from baukasten_serve.config import default_path
+from baukasten_serve.environment import OUR_PORTS, free_ports
 from baukasten_serve.runtime import Home, runtime_dir
 
 START_SECONDS = 240
@@ -183,6 +183,5 @@ class Platform:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that stays free until a test uses it, and that no platform chooses."""
+    return free_ports(1, range(10_000, OUR_PORTS.start))[0]
