@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 PASSWORD = "a password of nobody"
-READY_SECONDS = 90.0
+READY_SECONDS = 300.0
 
 
 @dataclass

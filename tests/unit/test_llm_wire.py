@@ -16,8 +16,9 @@ from baukasten_core.errors import (
     ProviderTimeout,
     ProviderUnavailable,
 )
+from baukasten_core.providers.connection import client_options
 from baukasten_core.providers.llm import anthropic, grok, ollama
-from baukasten_core.providers.llm.remote import RemoteLLMConfig, client_options, from_status
+from baukasten_core.providers.llm.remote import RemoteLLMConfig, from_status
 
 
 def asked(text: str = "Hello", **changes: Any) -> GenerateRequest:
