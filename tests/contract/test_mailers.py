@@ -165,8 +165,9 @@ async def test_a_server_elsewhere_gets_nothing_until_its_region_is_declared(
     mailer = mailer_for(server.port)
     mailer.server = "mail.example.org"
     room = MailRoom(mailer, "http://localhost", "T")
-    assert not await room.send("a@example.test", "en", "verify", link="l", minutes=60)
+    with pytest.raises(ResidencyViolation):
+        await room.send("a@example.test", "en", "verify", link="l", minutes=60)
     assert not inbox.messages
     mailer.region = "eu"
-    assert await room.send("a@example.test", "en", "verify", link="l", minutes=60)
+    await room.send("a@example.test", "en", "verify", link="l", minutes=60)
     assert len(inbox.messages) == 1
