@@ -16,7 +16,12 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from baukasten_core.accounts.mails import MailRoom
 from baukasten_core.contracts.mail import Mail, Mailer
-from baukasten_core.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from baukasten_core.errors import (
+    ProviderError,
+    ProviderRejected,
+    ProviderUnavailable,
+    ResidencyViolation,
+)
 from baukasten_core.providers.mail import console, smtp
 from baukasten_core.testing.contracts.mail import MailContract
 from baukasten_core.testing.fakes import MemoryMailer
