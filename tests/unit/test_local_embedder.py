@@ -36,6 +36,7 @@ class Engine:
     is let go."""
 
     batch_tokens = 8
+    lanes = 1
 
     def __init__(self) -> None:
         self.seen: list[list[str]] = []
@@ -138,6 +139,24 @@ async def test_each_caller_gets_the_vectors_of_their_own_texts_in_order(held: He
     await held.free()
     assert (await one)[:, 0].tolist() == [1, 3, 2]
     assert (await two)[:, 0].tolist() == [4, 0]
+
+
+async def test_texts_of_one_caller_go_through_several_lanes_at_a_time() -> None:
+    class Lanes(Engine):
+        lanes = 3
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.together = threading.Barrier(3)
+
+        def encode(self, batch: Sequence[Sequence[int]]) -> Vectors:
+            self.together.wait(10)
+            return super().encode(batch)
+
+    provider = embedder(Lanes())
+    vectors = await provider.embed(["55555", "666666", "7777777"] * 3)  # a batch each
+    assert vectors[:, 0].tolist() == [5, 6, 7] * 3
+    await provider.close()
 
 
 async def test_a_caller_that_goes_away_leaves_no_work_behind(held: Held) -> None:

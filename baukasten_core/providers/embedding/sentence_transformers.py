@@ -58,6 +58,8 @@ class TorchEngine:
     """A loaded sentence-transformers model. It attends by torch's scaled dot product (SDPA)
     wherever transformers has it for the model."""
 
+    lanes = 1
+
     def __init__(self, config: SentenceTransformersConfig) -> None:
         source: str | Path = config.model if config.hub else check_weights(config)
         import torch

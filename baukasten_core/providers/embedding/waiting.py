@@ -54,7 +54,7 @@ class WaitingTexts:
     def put(self, texts: Sequence[Waiting], priority: Priority) -> None:
         with self._changed:
             self._lines[priority].arrived.extend(texts)
-            self._changed.notify()
+            self._changed.notify(len(texts))
 
     def take(self, most_tokens: int) -> list[Waiting]:
         """The next batch, padded to at most so many tokens (but one text at least); waits for one.

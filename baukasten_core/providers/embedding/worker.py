@@ -1,4 +1,4 @@
-"""What engines inside this process share: a thread that takes batches of all callers' texts."""
+"""What engines inside this process share: threads that take batches of all callers' texts."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ class Engine(Protocol):
     batch_tokens: int
     """What a batch holds at most, padding included."""
 
+    lanes: int
+    """How many batches it computes at a time."""
+
     def tokenize(self, inputs: Sequence[TextOrTokens]) -> list[Tokens]:
         """What is read of each input. Called from any thread, also while `encode` runs."""
         ...
 
     def encode(self, batch: Sequence[Sequence[int]]) -> Vectors:
         """Unit vectors of tokenised texts, the longest first; shape (len(batch), dimensions).
-        Called from one thread only."""
+        Called from as many threads as there are lanes."""
         ...
 
 
@@ -128,8 +131,9 @@ class _Running:
             "query": ThreadPoolExecutor(1, f"read-{name}"),
             "bulk": ThreadPoolExecutor(1, f"read-{name}"),
         }
-        self._thread = threading.Thread(target=self._run, name=f"embed-{name}", daemon=True)
-        self._thread.start()
+        self._filling = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._begin(self._run)
 
     @property
     def loaded(self) -> bool:
@@ -155,9 +159,16 @@ class _Running:
 
     def close(self) -> None:
         self._waiting.close()
-        self._thread.join()
+        for thread in self._threads:  # the first adds the others before it ends
+            thread.join()
         for reader in self._readers.values():
             reader.shutdown()
+
+    def _begin(self, work: Callable[..., None], *arguments: Engine) -> None:
+        name = f"embed-{self._name}"
+        thread = threading.Thread(target=work, args=arguments, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _run(self) -> None:
         try:
@@ -165,10 +176,17 @@ class _Running:
         except Exception as error:
             self.engine.set_exception(self._failure(error))
             return
+        for _ in range(1, engine.lanes):
+            self._begin(self._lane, engine)
         self.engine.set_result(engine)
+        self._lane(engine)
+
+    def _lane(self, engine: Engine) -> None:
         while batch := self._waiting.take(engine.batch_tokens):
             try:
-                _answer(batch, engine.encode([text.ids for text in batch]))
+                vectors = engine.encode([text.ids for text in batch])
+                with self._filling:  # texts of one request may be in several lanes
+                    _answer(batch, vectors)
             except Exception as error:
                 _fail(batch, self._failure(error))
 
