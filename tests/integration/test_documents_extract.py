@@ -313,7 +313,7 @@ async def test_what_takes_too_long_is_killed(tmp_path: Path) -> None:
 async def test_a_file_too_slow_for_the_quick_look_is_accepted(tmp_path: Path) -> None:
     """Whether it can be read is then the extraction's to say."""
     path = saved(tmp_path, files.docx(["word " * 200] * 60_000))
-    async with limited(check_seconds=0.08) as extractor:
+    async with limited(check_seconds=0.4) as extractor:
         await extractor.inspect(saved(tmp_path, files.docx(WORDS), "warm"))
         assert (await extractor.inspect(path)).type == "docx"
 

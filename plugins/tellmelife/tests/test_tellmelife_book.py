@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import re
+from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -347,7 +347,10 @@ async def test_a_model_that_goes_away_leaves_own_words_and_the_book_says_so(
 
 
 async def test_files_go_with_the_book_and_with_the_project(
-    client: httpx.AsyncClient, life: Life, services: Services
+    client: httpx.AsyncClient,
+    life: Life,
+    services: Services,
+    run_jobs: Callable[[], Awaitable[None]],
 ) -> None:
     await life.entry("1962-03-03", EN)
     first, second = await life.book(), await life.book()
@@ -358,9 +361,8 @@ async def test_files_go_with_the_book_and_with_the_project(
     assert [path.name for path in blobs.rglob(f"*{life.project}/*")] == [second["id"]]
     deleted = await client.delete(f"/projects/{life.project}", headers=life.user.headers)
     assert deleted.status_code == 204
-    async with asyncio.timeout(30):
-        while list(blobs.rglob(f"*{life.project}*")):  # noqa: ASYNC110 (a job erases them)
-            await asyncio.sleep(0.05)
+    await run_jobs()
+    assert not list(blobs.rglob(f"*{life.project}*"))
 
 
 async def test_two_hundred_entries_make_a_book_within_the_limits(
