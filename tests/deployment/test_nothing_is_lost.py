@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -70,6 +70,12 @@ def _whole(anybody: httpx.Client) -> Iterator[None]:
 def postmaster(platform: Platform) -> psutil.Process:
     path = platform.home / "postgres/data/postmaster.pid"
     return psutil.Process(int(path.read_text().splitlines()[0]))
+
+
+def started_anew(platform: Platform, before: psutil.Process) -> bool:
+    with suppress(OSError, IndexError, ValueError, psutil.NoSuchProcess):
+        return postmaster(platform).pid != before.pid
+    return False
 
 
 @contextmanager
@@ -148,7 +154,10 @@ def test_a_database_that_is_killed_comes_back_with_everything(
     before = replicas(platform)
     project = ada.project()
     made = [ada.text(f"Kept, number {n}. " * 50, project) for n in range(5)]
-    postmaster(platform).kill()
+    killed = postmaster(platform)
+    killed.kill()
+    # Its children answer until they notice, so an answer alone proves nothing.
+    until(lambda: started_anew(platform, killed), 60)
     until(lambda: ada.get("/projects", None).status_code == 200, 60)
     for document in made:
         ada.ready(document)
