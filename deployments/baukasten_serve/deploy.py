@@ -28,7 +28,8 @@ def prepare(document: Document) -> Callable[[], None]:
     applications = document["applications"]
     if not all(_is_plain(application) for application in applications):
         return lambda: _send(document)
-    targets = [_target(application) for application in applications]
+    logging = dict(document.get("logging_config") or {})
+    targets = [_target(application, logging) for application in applications]
     return lambda: _run(targets)
 
 
@@ -43,13 +44,17 @@ def _is_plain(application: Document) -> bool:
     )
 
 
-def _target(application: Document) -> serve.RunTarget:
+def _target(application: Document, logging: dict[str, Any]) -> serve.RunTarget:
     module, _, name = application["import_path"].partition(":")
     bound: serve.Application = getattr(import_module(module), name)(application.get("args") or {})
     for options in application.get("deployments", ()):
         bound._bound_deployment = bound._bound_deployment.options(**options)
     route = application.get("route_prefix", "/")
-    return serve.RunTarget(target=bound, name=application["name"], route_prefix=route)
+    # Serve hands down what the file says for all only where it deploys the file itself; without
+    # it, replicas would write an access log.
+    return serve.RunTarget(
+        target=bound, name=application["name"], route_prefix=route, logging_config=logging
+    )
 
 
 def _run(targets: list[serve.RunTarget]) -> None:

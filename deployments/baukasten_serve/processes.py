@@ -47,10 +47,10 @@ def family(parent: int | None = None) -> list[psutil.Process]:
     return []
 
 
-def snapshot() -> tuple[ProcessId, ...]:
-    """Every descendant, as the record keeps it."""
+def snapshot(parent: int | None = None) -> tuple[ProcessId, ...]:
+    """Every descendant, as the record keeps it; ours by default."""
     found = []
-    for process in family():
+    for process in family(parent):
         with contextlib.suppress(psutil.Error):
             found.append(describe(process))
     return tuple(found)

@@ -64,7 +64,7 @@ class Reborn:
 def reborn(stranger: str | None) -> Iterator[Reborn]:
     with Platform.temporary(OURS if stranger else "127.0.0.1") as platform:
         platform.start()
-        crashed = [processes.describe(process) for process in platform.family()]
+        crashed = processes.snapshot(platform.pid)
         os.kill(platform.pid, signal.SIGKILL)
         platform.wait()
         left = alive(crashed)
@@ -152,7 +152,7 @@ def test_while_the_only_api_replica_is_replaced_it_is_said_when_to_come_back(
 
 
 def test_down_clears_up_after_a_crash(reborn: Reborn) -> None:
-    found = [processes.describe(process) for process in reborn.platform.family()]
+    found = processes.snapshot(reborn.platform.pid)
     os.kill(reborn.platform.pid, signal.SIGKILL)
     reborn.platform.wait()
     assert alive(found)

@@ -126,7 +126,7 @@ async def test_texts_of_all_callers_go_through_longest_first_and_few_tokens_at_a
 async def test_a_short_text_does_not_wait_for_all_the_longer_ones_that_come_after_it(
     held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "WINDOW", 2)
+    monkeypatch.setattr(waiting, "WINDOW_TOKENS", 16)
     await held.ask("s", *["longer"] * 3)
     await held.ask(*["longest."] * 3)
     batches = await held.free()

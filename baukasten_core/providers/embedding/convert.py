@@ -19,7 +19,9 @@ def convert(folder: Path, target: Path) -> None:
     from baukasten_core.providers.embedding.openvino import load_openvino
 
     openvino = load_openvino()
-    model = AutoModel.from_pretrained(str(folder), local_files_only=True).eval()
+    model = AutoModel.from_pretrained(
+        str(folder), local_files_only=True, attn_implementation="eager"
+    ).eval()
 
     class LastHidden(torch.nn.Module):
         """Only what is pooled afterwards; tensors in and out, as tracing wants it."""

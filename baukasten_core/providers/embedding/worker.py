@@ -11,10 +11,10 @@ from typing import Protocol
 import numpy as np
 
 from baukasten_core.contracts.embedding import Embedded, EmbeddingSpace, Priority, TextOrTokens
-from baukasten_core.errors import ProviderError, ProviderUnavailable
+from baukasten_core.errors import BaukastenError, ProviderUnavailable
 from baukasten_core.providers.embedding.tokens import Tokens
 from baukasten_core.providers.embedding.vectors import Vectors
-from baukasten_core.providers.embedding.waiting import Places, Request, Waiting, WaitingTexts
+from baukasten_core.providers.embedding.waiting import Places, Request, WaitingTexts
 
 SLICE = 64
 """Texts that are tokenised together: the engine begins with the first while the next are read."""
@@ -85,14 +85,9 @@ class LocalEmbedder:
             return Embedded(vectors, (), ())
         with self._places.taken(len(inputs), priority):
             running = await self._started(priority)
-            request = Request(vectors, len(inputs), Future())
-            try:
-                read = await running.put(inputs, request, priority)
-                await asyncio.wrap_future(request.result)
-            finally:
-                request.result.cancel()  # what is still waiting of it is not worked on
-        cut = tuple(row for row, tokens in enumerate(read) if tokens.cut)
-        return Embedded(vectors, tuple(len(tokens.ids) for tokens in read), cut)
+            request = Request(inputs, priority, vectors, left=len(inputs))
+            running.submit(request)
+            return await asyncio.wrap_future(request.result)
 
     async def close(self) -> None:
         """End the threads after what is queued; the next call would start them again."""
@@ -143,26 +138,28 @@ class _Running:
     def failed(self) -> bool:
         return self.engine.done() and self.engine.exception() is not None
 
-    async def put(
-        self, inputs: Sequence[TextOrTokens], request: Request, priority: Priority
-    ) -> list[Tokens]:
-        """Tokenise what `request` is for and let it wait for the engine."""
-        loop, reader = asyncio.get_running_loop(), self._readers[priority]
-        read: list[Tokens] = []
-        for at in range(0, len(inputs), SLICE):
-            part = inputs[at : at + SLICE]
-            tokens = await loop.run_in_executor(reader, self.engine.result().tokenize, part)
-            texts = [Waiting(each.ids, request, at + row) for row, each in enumerate(tokens)]
-            self._waiting.put(texts, priority)
-            read += tokens
-        return read
+    def submit(self, request: Request) -> None:
+        """Read what it is for, then let it wait for the engine."""
+        self._readers[request.priority].submit(self._read, request)
 
     def close(self) -> None:
+        for reader in self._readers.values():
+            reader.shutdown()
         self._waiting.close()
         for thread in self._threads:  # the first adds the others before it ends
             thread.join()
-        for reader in self._readers.values():
-            reader.shutdown()
+
+    def _read(self, request: Request) -> None:
+        engine = self.engine.result()
+        for at in range(0, len(request.inputs), SLICE):
+            if request.result.done():  # its caller went away
+                return
+            try:
+                tokens = engine.tokenize(request.inputs[at : at + SLICE])
+            except Exception as error:
+                request.fail(self._failure(error))
+                return
+            self._waiting.put(request.read(tokens), request.priority)
 
     def _begin(self, work: Callable[..., None], *arguments: Engine) -> None:
         name = f"embed-{self._name}"
@@ -186,31 +183,17 @@ class _Running:
             try:
                 vectors = engine.encode([text.ids for text in batch])
                 with self._filling:  # texts of one request may be in several lanes
-                    _answer(batch, vectors)
+                    for text, vector in zip(batch, vectors, strict=True):
+                        text.request.fill(text.row, vector)
             except Exception as error:
-                _fail(batch, self._failure(error))
+                for text in batch:
+                    text.request.fail(self._failure(error))
 
-    def _failure(self, error: Exception) -> ProviderError:
+    def _failure(self, error: Exception) -> BaukastenError:
         """What an engine raised, without the text it was given."""
-        if isinstance(error, ProviderError):
+        if isinstance(error, BaukastenError):
             return error
         return ProviderUnavailable(
             f"The embedding engine `{self._name}` failed ({type(error).__name__}); see its log.",
             retry_after=30,
         )
-
-
-def _answer(batch: Sequence[Waiting], vectors: Vectors) -> None:
-    for text, vector in zip(batch, vectors, strict=True):
-        request = text.request
-        request.vectors[text.row] = vector
-        request.left -= 1
-        if not request.left and request.result.set_running_or_notify_cancel():
-            request.result.set_result(request.vectors)
-
-
-def _fail(batch: Sequence[Waiting], error: Exception) -> None:
-    for text in batch:
-        result = text.request.result
-        if not result.done() and result.set_running_or_notify_cancel():
-            result.set_exception(error)
