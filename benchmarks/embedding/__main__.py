@@ -1,10 +1,13 @@
 """Embedding: in process and over HTTP, beside its peers and the machine's ceiling, in one run.
 
     baukasten bench embedding --texts retrieval_en.json
+    baukasten bench embedding --texts retrieval_en.json --gpu
 
 512 texts of about 137 tokens go through each engine and server in turn, round after round, while
 the others are idle; the load generator shares the cores with what it measures. Peers are measured
 on every second text, so that a round does not take too long. The figures are medians.
+
+With `--gpu` it is the GPU alone, in this process: the same texts, many times over.
 """
 
 from __future__ import annotations
@@ -21,9 +24,9 @@ import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 
+from baukasten_core.providers.embedding import openvino, sentence_transformers
 from baukasten_core.providers.embedding.cores import usable_cores
 from baukasten_core.providers.embedding.weights import LocalModelConfig
-from benchmarks.embedding import ours
 from benchmarks.embedding.machine import ceilings, flops_a_token
 from benchmarks.embedding.measure import (
     Embed,
@@ -37,12 +40,17 @@ from benchmarks.embedding.measure import (
 from benchmarks.embedding.plot import svg
 from benchmarks.embedding.report import IN_PROCESS, ON_GPU, OURS, PEERS, REFERENCE, SHAPES, Report
 from benchmarks.embedding.texts import Texts, load
-from benchmarks.peers.infinity import Engine, infinity
+
+Engines = dict[tuple[str, str], Embed]
+"""What computes in this process, by (who, how)."""
 
 RESULTS = Path(__file__).parents[1] / "results"
-PEER_ENGINES: dict[str, Engine] = dict(zip(PEERS, ("torch", "optimum"), strict=True))
+PATIENCE = 300.0
 COMPARED = 64
 """Texts whose vectors are compared with those of the reference."""
+
+GPU_TIMES = 32
+"""A GPU is done with the texts before it is warm: so many times over."""
 
 
 def main() -> None:
@@ -54,16 +62,17 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, help='{"docs": [{"text": ...}, ...]}')
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-peers", action="store_true", help="Baukasten and the ceiling alone")
+    parser.add_argument("--gpu", action="store_true", help="the GPU alone, in this process")
     parser.add_argument("--name", default="embedding", help="of the files in benchmarks/results")
     arguments = parser.parse_args()
     texts = load(arguments.texts)
-    model = LocalModelConfig().path
+    if arguments.gpu:
+        texts = texts.times(GPU_TIMES)
+    model, peers = LocalModelConfig().path, not arguments.no_peers
     report = Report(texts.source, texts.mean, flops_a_token(model))
     with ExitStack() as stack:
-        engines = _engines(model, peers=not arguments.no_peers)
-        servers = {OURS: stack.enter_context(ours.platform())}
-        for name, engine in PEER_ENGINES.items() if not arguments.no_peers else ():
-            servers[name] = Server(*stack.enter_context(infinity(engine, model)))
+        engines = _on_gpu(model) if arguments.gpu else _on_cpu(model, peers=peers)
+        servers = {} if arguments.gpu else _servers(stack, model, peers=peers)
         asyncio.run(_measure(report, texts, engines, servers, arguments.rounds))
     print(report.table())
     RESULTS.mkdir(exist_ok=True)
@@ -71,15 +80,31 @@ def main() -> None:
     (RESULTS / f"{arguments.name}.svg").write_text(svg(report))
 
 
-def _engines(model: Path, *, peers: bool) -> dict[tuple[str, str], Embed]:
-    """What computes in this process."""
-    engines: dict[tuple[str, str], Embed] = {(OURS, IN_PROCESS): ours.on_cpu().embed}
+def _on_cpu(model: Path, *, peers: bool) -> Engines:
+    provider = openvino.build(openvino.OpenVinoConfig(load_wait=PATIENCE))
+    engines: Engines = {(OURS, IN_PROCESS): provider.embed}
+    return engines | ({(REFERENCE, IN_PROCESS): _plain(model, "cpu")} if peers else {})
+
+
+def _on_gpu(model: Path) -> Engines:
+    config = sentence_transformers.SentenceTransformersConfig(device="cuda", load_wait=PATIENCE)
+    return {
+        (OURS, ON_GPU): sentence_transformers.build(config).embed,
+        (REFERENCE, ON_GPU): _plain(model, "cuda"),
+    }
+
+
+def _servers(stack: ExitStack, model: Path, *, peers: bool) -> dict[str, Server]:
+    # Imported here: a machine with a GPU alone needs none of it.
+    from benchmarks.embedding.ours import platform
+    from benchmarks.peers.infinity import infinity
+
+    servers = {OURS: stack.enter_context(platform())}
     if peers:
-        engines[REFERENCE, IN_PROCESS] = _plain(model, "cpu")
-    if torch.cuda.is_available():
-        engines[OURS, ON_GPU] = ours.on_gpu().embed
-        engines[REFERENCE, ON_GPU] = _plain(model, "cuda")
-    return engines
+        torch_peer, int8_peer = PEERS
+        servers[torch_peer] = Server(*stack.enter_context(infinity("torch", model)))
+        servers[int8_peer] = Server(*stack.enter_context(infinity("optimum", model)))
+    return servers
 
 
 def _plain(model: Path, device: str) -> Embed:
@@ -96,7 +121,7 @@ def _plain(model: Path, device: str) -> Embed:
 async def _measure(
     report: Report,
     texts: Texts,
-    engines: dict[tuple[str, str], Embed],
+    engines: Engines,
     servers: dict[str, Server],
     rounds: int,
 ) -> None:
@@ -118,7 +143,7 @@ async def _measure(
 async def _compare(
     report: Report,
     texts: Sequence[str],
-    engines: dict[tuple[str, str], Embed],
+    engines: Engines,
     servers: dict[str, Server],
 ) -> None:
     """The lowest cosine to sentence-transformers in f32; all are loaded and warm after it."""

@@ -1,4 +1,4 @@
-"""What is measured of Baukasten: its engine in this process, and the whole platform over HTTP."""
+"""The whole platform, to be measured over HTTP."""
 
 from __future__ import annotations
 
@@ -9,23 +9,7 @@ from contextlib import contextmanager
 import httpx
 from baukasten_serve.testing import Platform
 
-from baukasten_core.providers.embedding import openvino, sentence_transformers
-from baukasten_core.providers.embedding.worker import LocalEmbedder
 from benchmarks.embedding.measure import Server
-
-PATIENCE = 300.0
-
-
-def on_cpu() -> LocalEmbedder:
-    """The default engine."""
-    return openvino.build(openvino.OpenVinoConfig(load_wait=PATIENCE))
-
-
-def on_gpu() -> LocalEmbedder:
-    """The engine for GPUs."""
-    return sentence_transformers.build(
-        sentence_transformers.SentenceTransformersConfig(device="cuda", load_wait=PATIENCE)
-    )
 
 
 @contextmanager

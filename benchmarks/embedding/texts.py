@@ -38,6 +38,10 @@ class Texts:
         """Every second one."""
         return Texts(self.source, self.texts[::2], self.tokens[::2])
 
+    def times(self, count: int) -> Texts:
+        """All of them so many times."""
+        return Texts(self.source, [*self.texts] * count, [*self.tokens] * count)
+
 
 def load(path: Path | None) -> Texts:
     """512 texts: the first long ones of `path` (`{"docs": [{"text": ...}, ...]}`), or made ones."""
