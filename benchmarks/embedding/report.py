@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 OURS, REFERENCE = "Baukasten", "sentence-transformers"
 PEERS = ("infinity torch", "infinity ONNX int8")
 IN_PROCESS, ON_GPU = "in process", "in process, GPU"
@@ -113,7 +115,12 @@ class Report:
 
 
 def machine() -> str:
-    """The processor, as it calls itself."""
+    """The processor, as it calls itself, and the GPU if there is one."""
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return _processor() + gpu
+
+
+def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

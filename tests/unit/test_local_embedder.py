@@ -127,6 +127,7 @@ async def test_a_short_text_does_not_wait_for_all_the_longer_ones_that_come_afte
     held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "WINDOW_TOKENS", 16)
+    monkeypatch.setattr(waiting, "WINDOW_BATCHES", 1)
     await held.ask("s", *["longer"] * 3)
     await held.ask(*["longest."] * 3)
     batches = await held.free()

@@ -18,6 +18,9 @@ WINDOW_TOKENS = 1 << 15
 """What is sorted together: enough that neighbours are of one length (a third of it costs 3 % in
 padding), and so little that a short text does not wait long behind later ones."""
 
+WINDOW_BATCHES = 8
+"""What is sorted together at least, for engines that take more at a time."""
+
 QUERIES_IN_A_ROW = 8
 """Batches of queries after which one of the bulk work goes, so that it never stands still."""
 
@@ -121,7 +124,7 @@ class _Line:
 
     def batch(self, most_tokens: int) -> list[Waiting]:
         batch: list[Waiting] = []
-        while self._window or (not batch and self._open_window()):
+        while self._window or (not batch and self._open_window(most_tokens)):
             if batch and (len(batch) + 1) * len(batch[0].ids) > most_tokens:
                 break
             text = self._window.pop()
@@ -129,8 +132,8 @@ class _Line:
                 batch.append(text)
         return batch
 
-    def _open_window(self) -> bool:
-        tokens = WINDOW_TOKENS
+    def _open_window(self, most_tokens: int) -> bool:
+        tokens = max(WINDOW_TOKENS, WINDOW_BATCHES * most_tokens)
         while self.arrived and tokens > 0:
             self._window.append(self.arrived.popleft())
             tokens -= len(self._window[-1].ids)

@@ -151,11 +151,12 @@ class _Running:
 
     def _read(self, request: Request) -> None:
         engine = self.engine.result()
-        for at in range(0, len(request.inputs), SLICE):
+        size = max(SLICE, engine.batch_tokens // SLICE)
+        for at in range(0, len(request.inputs), size):
             if request.result.done():  # its caller went away
                 return
             try:
-                tokens = engine.tokenize(request.inputs[at : at + SLICE])
+                tokens = engine.tokenize(request.inputs[at : at + size])
             except Exception as error:
                 request.fail(self._failure(error))
                 return
