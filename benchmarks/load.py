@@ -65,7 +65,7 @@ class Connection:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def send(self, request: Request) -> bytes:
-        """The body of the answer. Raises `RuntimeError` for any status but 200."""
+        """The body of the answer. Raises `RuntimeError` for a status that is no success."""
         kept = self._streams is not None
         try:
             return await self._exchange(request)
@@ -129,7 +129,7 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
         body = await reader.readexactly(int(lower[at + 15 : lower.index(b"\r\n", at)]))
     else:
         body = await _chunks(reader)
-    if status != 200:
+    if not 200 <= status < 300:
         raise RuntimeError(f"status {status}: {body[:500].decode(errors='replace')}")
     return body
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from baukasten_core.contracts.auth import Principal
+from baukasten_core.documents.totals import last_page
 from baukasten_core.errors import NotFound
 from baukasten_core.services import Services
 
@@ -41,12 +42,14 @@ async def _progress(services: Services, principal: Principal, document_id: UUID)
     async with services.database.transaction(principal.scope) as session:
         try:
             document = await services.documents.get(session, principal, document_id)
+            page = await last_page(session, document)
         except NotFound:
             return "failed", json.dumps({"status": "failed", "error": "It was deleted."})
     values = {
         "status": document.status,
         "error": document.error,
         "pages": document.page_count,
+        "pages_done": page,
         "chunks_done": document.chunk_count,
         "chunks_total": document.chunk_total,
     }

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from baukasten_core.contracts.auth import Scope
+from baukasten_core.documents.totals import totals
 from baukasten_core.http.dependencies import Caller, PageCursor, PageLimit, ServicesDep, Session
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.paging import paged
@@ -39,6 +40,25 @@ class ProjectOut(BaseModel):
     residency: list[str] | None
     created_at: datetime
     updated_at: datetime
+
+
+class TotalsOut(BaseModel):
+    """How far the project's documents are: how many of each status, and their chunks."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    queued: int
+    processing: int
+    ready: int
+    failed: int
+    chunks_done: int
+    chunks_total: int
+
+
+class ProjectDetail(ProjectOut):
+    """A project, with how far its documents are."""
+
+    documents: TotalsOut
 
 
 class ProjectIn(BaseModel):
@@ -92,9 +112,11 @@ async def list_projects(
     return paged(request, response, rows, limit, key="updated_at")
 
 
-@router.get("/{project_id}", response_model=ProjectOut, responses=problem_responses(404))
-async def get_project(project_id: UUID, session: Session) -> Project:
-    return await service.get_project(session, project_id)
+@router.get("/{project_id}", response_model=ProjectDetail, responses=problem_responses(404))
+async def get_project(project_id: UUID, session: Session) -> ProjectDetail:
+    project = ProjectOut.model_validate(await service.get_project(session, project_id))
+    documents = TotalsOut.model_validate(await totals(session, project_id))
+    return ProjectDetail(**project.model_dump(), documents=documents)
 
 
 @router.patch("/{project_id}", response_model=ProjectOut, responses=problem_responses(404))

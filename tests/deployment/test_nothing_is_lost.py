@@ -227,15 +227,10 @@ def test_a_worker_killed_in_the_middle_of_a_load_loses_nothing_and_doubles_nothi
 ) -> None:
     project = ada.project()
     documents = load(ada, project, texts(40))
-
-    def ready() -> int:
-        pages = ada.pages(f"/documents?project_id={project}&limit=100")
-        return sum(row["status"] == "ready" for page in pages for row in page)
-
-    until(lambda: ready() >= 2)
+    until(lambda: ready(ada, project) >= 2)
     (worker,) = replicas(platform)["worker"]
     os.kill(worker, signal.SIGKILL)
-    assert ready() < len(documents)  # or nothing was interrupted
+    assert ready(ada, project) < len(documents)  # or nothing was interrupted
     check_whole(platform, ada, project, len(documents))
     assert worker not in replicas(platform)["worker"]
 
@@ -263,6 +258,53 @@ def test_an_embedder_killed_in_the_middle_of_a_load_loses_nothing(
     assert statuses[-1] == 200
     assert "grey heron" in answer.json()[0]["content"]
     check_whole(platform, ada, project, len(documents) + 1)
+
+
+@pytest.mark.slow  # a thousand documents take minutes
+def test_a_thousand_documents_outlive_a_killed_worker_embedder_and_database(
+    platform: Platform, ada: Person
+) -> None:
+    project = ada.project()
+    short = [f"Sheet {n}: part {n * 7} goes to shelf {n % 90}, row {n % 13}." for n in range(980)]
+    contents = [*texts(20), *short]
+    faults = [
+        lambda: os.kill(*replicas(platform)["worker"], signal.SIGKILL),
+        lambda: os.kill(*replicas(platform)["embedder"], signal.SIGKILL),
+        lambda: postmaster(platform).kill(),
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        loading = [pool.submit(added, ada, project, content) for content in contents]
+        for number, fault in enumerate(faults):
+            until(lambda at=(number + 1) * 150: ready(ada, project) >= at, 300)
+            fault()
+        assert ready(ada, project) < len(contents)  # or nothing was interrupted
+        assert len({future.result() for future in loading}) == len(contents)
+    until(lambda: ready(ada, project) == len(contents), 600)
+    for row in counted(platform, project):
+        parts = row["chunks"], row["ordinals"], row["vectors"], row["chunk_total"]
+        assert set(parts) == {row["chunk_count"]}, row
+
+
+def added(person: Person, project: str, content: str) -> str:
+    """As a client does it that is told to come back; what was there already counts once."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        body = {"content": content, "project_id": project}
+        with suppress(httpx.TransportError):
+            answer = person.post("/documents/text", body, None)
+            if answer.status_code == 201:
+                return str(answer.json()["id"])
+            if answer.status_code == 409:
+                return str(answer.json()["document_id"])
+            assert answer.status_code == 503, answer.text
+            time.sleep(int(answer.headers["retry-after"]))
+    raise AssertionError("it does not come back")
+
+
+def ready(person: Person, project: str) -> int:
+    """How many documents can be searched; less than it was while nobody can tell."""
+    answer = person.get(f"/projects/{project}", None)
+    return int(answer.json()["documents"]["ready"]) if answer.status_code == 200 else -1
 
 
 # --- language models ------------------------------------------------------------------------------

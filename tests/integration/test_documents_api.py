@@ -17,6 +17,7 @@ from baukasten_core.app import create_app
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings
 from baukasten_core.testing.fakes import FakeEmbedder
+from baukasten_core.testing.files import pdf
 from baukasten_core.testing.fixtures_app import SignedIn, test_settings
 from baukasten_core.testing.fixtures_db import DatabaseUrls
 
@@ -350,6 +351,28 @@ async def test_progress_is_told_until_it_is_over(client: httpx.AsyncClient, user
     assert set(names[:-1]) <= {"event: progress"}
     last = json.loads(events[-1][1].removeprefix("data: "))
     assert last["chunks_done"] == last["chunks_total"] > 10
+    assert last["pages_done"] is None, "text has no pages"
+
+
+async def test_progress_is_told_by_page(client: httpx.AsyncClient, user: SignedIn) -> None:
+    pages = [f"Page {number} of {uuid4()}. " * 40 for number in range(1, 6)]
+    document = (await put(client, user, "five.pdf", pdf([[page] for page in pages]))).json()
+    response = await client.get(f"/documents/{document['id']}/events", headers=user.headers)
+    last = json.loads(response.text.strip().split("\n")[-1].removeprefix("data: "))
+    assert last["pages_done"] == last["pages"] == 5
+
+
+async def test_a_project_tells_how_far_its_documents_are(
+    client: httpx.AsyncClient, user: SignedIn
+) -> None:
+    mine = await project(client, user)
+    nothing = (await client.get(f"/projects/{mine}", headers=user.headers)).json()["documents"]
+    assert set(nothing.values()) == {0}
+    await ready(client, user, await add(client, user, "One sentence. " * 300, project_id=mine))
+    await ready(client, user, await add(client, user, "Another sentence.", project_id=mine))
+    found = (await client.get(f"/projects/{mine}", headers=user.headers)).json()["documents"]
+    assert (found["ready"], found["queued"], found["processing"], found["failed"]) == (2, 0, 0, 0)
+    assert found["chunks_done"] == found["chunks_total"] > 2
 
 
 # --- search -----------------------------------------------------------------------------------

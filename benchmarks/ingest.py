@@ -1,0 +1,130 @@
+"""Short documents through the API until each can be searched, beside the embedder's own rate.
+
+    baukasten bench ingest --texts retrieval_en.json
+
+Starts a platform of its own. The embedder's rate is that of `/v1/embeddings` over a part of the
+same texts, by a few clients of many texts each; the rate of ingestion counts from the first upload
+until the last document is ready.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+from baukasten_serve.testing import Platform
+
+from benchmarks.embedding.ours import sign_up
+from benchmarks.load import Connection, Request
+
+RESULTS = Path(__file__).parent / "results"
+COUNT = 5_000
+UPLOADERS = 8
+EMBEDDED_AT_ONCE = 32
+PATIENCE = 1_800.0
+
+
+def made(count: int) -> list[str]:
+    """Texts of some sixty words, no two alike."""
+    sentence = (
+        "Part {} of series {} stands on shelf {}, and its paper number {} says how it is used."
+    )
+    return [
+        " ".join(sentence.format(n, number, n * number, n + number) for n in range(4))
+        for number in range(count)
+    ]
+
+
+def read(path: Path, count: int) -> list[str]:
+    """The first texts of `path` (`{"docs": [{"text": ...}, ...]}`) that are not the same."""
+    documents = json.loads(path.read_text())["docs"]
+    return list(dict.fromkeys(document["text"] for document in documents))[:count]
+
+
+async def in_turn(requests: Sequence[Request], clients: int) -> float:
+    """Seconds until `clients` have sent all requests, each its next when one was answered."""
+    waiting = iter(requests)
+
+    async def client() -> None:
+        connection = Connection()
+        for request in waiting:
+            await connection.send(request)
+        connection.close()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return time.perf_counter() - began
+
+
+def embedded(url: str, headers: dict[str, str], texts: Sequence[str]) -> float:
+    """Texts a second."""
+    requests = [
+        Request.post(f"{url}/v1/embeddings", headers, json.dumps({"input": list(part)}).encode())
+        for part in (texts[at : at + EMBEDDED_AT_ONCE] for at in range(0, len(texts), 32))
+    ]
+    return len(texts) / asyncio.run(in_turn(requests, 4))
+
+
+def ingested(url: str, headers: dict[str, str], texts: Sequence[str]) -> dict[str, float]:
+    with httpx.Client(base_url=url, headers=headers, timeout=60) as http:
+        body = {"name": "Benchmark", "type": "other"}
+        project = http.post("/projects", json=body).raise_for_status().json()["id"]
+        began = time.perf_counter()
+        requests = [
+            Request.post(
+                f"{url}/documents/text",
+                headers,
+                json.dumps({"content": text, "project_id": project}).encode(),
+            )
+            for text in texts
+        ]
+        uploading = asyncio.run(in_turn(requests, UPLOADERS))
+        while (found := totals(http, project)).get("ready", 0) < len(texts):
+            if found.get("failed") or time.perf_counter() - began > PATIENCE:
+                raise SystemExit(f"not all documents became ready: {found}")
+            time.sleep(0.2)
+        seconds = time.perf_counter() - began
+    return {
+        "uploaded_per_second": round(len(texts) / uploading, 1),
+        "searchable_per_second": round(len(texts) / seconds, 1),
+    }
+
+
+def totals(http: httpx.Client, project: str) -> dict[str, int]:
+    """How many documents of the project have each status."""
+    found: dict[str, int] = http.get(f"/projects/{project}").raise_for_status().json()["documents"]
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--texts", type=Path)
+    parser.add_argument("--count", type=int, default=COUNT)
+    arguments = parser.parse_args()
+    count = arguments.count
+    texts = read(arguments.texts, count) if arguments.texts else made(count)
+    with Platform.temporary() as platform:
+        platform.start()
+        headers = sign_up(platform.url)
+        rates = [embedded(platform.url, headers, texts[:1_000])]
+        row = ingested(platform.url, headers, texts)
+        rates.append(embedded(platform.url, headers, texts[:1_000]))
+        platform.stop()
+    row["embedded_per_second"] = round(sum(rates) / 2, 1)
+    row["of_the_embedders_rate"] = round(
+        row["searchable_per_second"] / row["embedded_per_second"], 3
+    )
+    found = {"cores": len(os.sched_getaffinity(0)), "documents": len(texts), **row}
+    print(json.dumps(found, indent=2))
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "ingest.json").write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
