@@ -291,6 +291,7 @@ def build_services(
         embedder,
         vectors,
         extractor,
+        jobs,
         transform_of=partial(transform_of, host),
         guard=ingest_guard(settings, host, database),
         chunk_characters=settings.documents.chunk_characters,

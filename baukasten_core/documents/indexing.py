@@ -1,34 +1,22 @@
-"""Writing chunks, their postings and vectors: one batch, one transaction, all or nothing."""
+"""Writing chunks, their postings and vectors: in one transaction, all or nothing."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.embedding import EmbeddingSpace
 from baukasten_core.contracts.storage import VectorStore
 from baukasten_core.documents.bm25 import postings_of
 from baukasten_core.documents.models import Chunk, Document, postings
+from baukasten_core.documents.pieces import Piece
 from baukasten_core.documents.terms import index_terms
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A chunk that is to be written. `start`, `end` count characters of the document's content,
-    whatever a transform made of the text."""
-
-    ordinal: int
-    text: str
-    start: int
-    end: int
-    page: int | None
 
 
 def chunk_id(document_id: UUID, ordinal: int) -> UUID:
@@ -36,57 +24,59 @@ def chunk_id(document_id: UUID, ordinal: int) -> UUID:
     return uuid5(document_id, str(ordinal))
 
 
-async def count_terms(
-    pieces: Sequence[Piece], language: str | None, title: str = ""
-) -> list[list[str]]:
-    """The index terms of each piece under its document's title, in a thread."""
-
-    def count() -> list[list[str]]:
-        of_title = index_terms(title, language)
-        return [of_title + index_terms(piece.text, language) for piece in pieces]
-
-    return await asyncio.to_thread(count)
+def count_terms(pieces: Sequence[Piece], language: str | None, title: str = "") -> list[list[str]]:
+    """The index terms of each piece under its document's title. CPU-bound."""
+    of_title = index_terms(title, language)
+    return [of_title + index_terms(piece.text, language) for piece in pieces]
 
 
-async def write_batch(
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Pieces of a document that follow on what is written of it, with each one's terms; `total`
+    is how many there are to be in the end."""
+
+    document_id: UUID
+    pieces: Sequence[Piece]
+    terms: Sequence[Sequence[str]]
+    total: int
+
+
+async def write_batches(
     session: AsyncSession,
     vectors: VectorStore,
     space: EmbeddingSpace,
-    document_id: UUID,
-    pieces: Sequence[Piece],
-    piece_terms: Sequence[Sequence[str]],
+    batches: Sequence[Batch],
     embeddings: NDArray[np.float32],
-    *,
-    total: int,
-) -> int | None:
-    """Write pieces that follow on what is written already; answers how many of `total` chunks
-    the document has now, None if it is gone. With the last of them it is ready.
+) -> Mapping[UUID, int]:
+    """Write a batch each of several documents of a tenant; answers how many chunks each has now.
+    One that is gone is left out, one that has all its chunks is ready.
 
-    The document's row is locked meanwhile: two workers at the same document (one of them was
-    thought dead) write each batch once.
+    `embeddings` has a row for each piece, in order. The documents' rows are locked meanwhile: two
+    workers at the same one (one of them was thought dead) write each batch once.
     """
-    query = select(Document.tenant_id, Document.chunk_count).where(Document.id == document_id)
-    row = (await session.execute(query.with_for_update())).one_or_none()
-    if row is None or row.chunk_count != pieces[0].ordinal:
-        return None if row is None else row.chunk_count
-    await session.execute(INSERT_CHUNKS, _chunk_values(document_id, pieces))
-    await session.execute(INSERT_POSTINGS, _posting_values(document_id, pieces, piece_terms))
-    ids = [chunk_id(document_id, piece.ordinal) for piece in pieces]
-    await vectors.add(session, space, row.tenant_id, ids, embeddings)
-    done: int = row.chunk_count + len(pieces)
-    await session.execute(
-        update(Document)
-        .where(Document.id == document_id)
-        .values(
-            chunk_count=done,
-            chunk_total=total,
-            status="ready" if done == total else "processing",
-            error=None,
-            term_count=Document.term_count + sum(map(len, piece_terms)),
-            space=space.id,
-        )
-    )
-    return done
+    rows = {row.id: row for row in await session.execute(LOCK, {"ids": _ids(batches)})}
+    written = [
+        batch
+        for batch in batches
+        if batch.document_id in rows
+        and rows[batch.document_id].chunk_count == batch.pieces[0].ordinal
+    ]
+    done = {id: row.chunk_count for id, row in rows.items()}
+    if not written:
+        return done
+    chunks = [
+        chunk_id(batch.document_id, piece.ordinal) for batch in written for piece in batch.pieces
+    ]
+    tenant_id = rows[written[0].document_id].tenant_id
+    await session.execute(INSERT_CHUNKS, {"ids": chunks, **_chunk_values(written)})
+    await session.execute(INSERT_POSTINGS, _posting_values(written))
+    kept = {id(batch) for batch in written}
+    mask = [id(batch) in kept for batch in batches for _ in batch.pieces]
+    await vectors.add(session, space, tenant_id, chunks, embeddings[mask])
+    await session.execute(COUNT, {"space": space.id, **_counts(written)})
+    return done | {
+        batch.document_id: done[batch.document_id] + len(batch.pieces) for batch in written
+    }
 
 
 async def clear(
@@ -100,48 +90,77 @@ async def clear(
     await session.execute(update(Document).where(Document.id == document_id).values(counts))
 
 
+LOCK = text(
+    "SELECT id, tenant_id, chunk_count FROM core.documents WHERE id = ANY(CAST(:ids AS uuid[]))"
+    " ORDER BY id FOR UPDATE"
+)
 # Whose a part is, and whether it is private, is read from the document's own row.
 INSERT_CHUNKS = text(
     "INSERT INTO core.chunks (id, tenant_id, user_id, private, project_id, document_id, ordinal,"
     " text, start_offset, end_offset, page)"
     " SELECT n.id, d.tenant_id, d.user_id, d.private, d.project_id, d.id, n.ordinal, n.text,"
     " n.start_offset, n.end_offset, n.page"
-    " FROM core.documents d CROSS JOIN unnest(CAST(:ids AS uuid[]), CAST(:ordinals AS integer[]),"
+    " FROM unnest(CAST(:ids AS uuid[]), CAST(:documents AS uuid[]), CAST(:ordinals AS integer[]),"
     " CAST(:texts AS text[]), CAST(:starts AS integer[]), CAST(:ends AS integer[]),"
-    " CAST(:pages AS integer[])) AS n (id, ordinal, text, start_offset, end_offset, page)"
-    " WHERE d.id = :document"
+    " CAST(:pages AS integer[]))"
+    " AS n (id, document, ordinal, text, start_offset, end_offset, page)"
+    " JOIN core.documents d ON d.id = n.document"
 )
 INSERT_POSTINGS = text(
     "INSERT INTO core.postings (tenant_id, document_id, user_id, private, project_id, term, chunks,"
     " hits)"
     " SELECT d.tenant_id, d.id, d.user_id, d.private, d.project_id, n.term, n.chunks,"
     " CAST(n.hits AS bigint[])"
-    " FROM core.documents d CROSS JOIN unnest(CAST(:terms AS text[]), CAST(:chunks AS integer[]),"
-    " CAST(:hits AS text[])) AS n (term, chunks, hits)"
-    " WHERE d.id = :document"
+    " FROM unnest(CAST(:documents AS uuid[]), CAST(:terms AS text[]), CAST(:chunks AS integer[]),"
+    " CAST(:hits AS text[])) AS n (document, term, chunks, hits)"
+    " JOIN core.documents d ON d.id = n.document"
+)
+COUNT = text(
+    "UPDATE core.documents d SET chunk_count = d.chunk_count + n.chunks, chunk_total = n.total,"
+    " term_count = d.term_count + n.terms, space = :space, error = NULL, updated_at = now(),"
+    " status = CASE WHEN d.chunk_count + n.chunks = n.total THEN 'ready' ELSE 'processing' END"
+    " FROM unnest(CAST(:documents AS uuid[]), CAST(:chunks AS integer[]),"
+    " CAST(:totals AS integer[]), CAST(:terms AS integer[])) AS n (id, chunks, total, terms)"
+    " WHERE d.id = n.id"
 )
 
 
-def _chunk_values(document_id: UUID, pieces: Sequence[Piece]) -> dict[str, object]:
+def _ids(batches: Sequence[Batch]) -> list[UUID]:
+    return [batch.document_id for batch in batches]
+
+
+def _chunk_values(batches: Sequence[Batch]) -> dict[str, object]:
+    pieces = [(batch.document_id, piece) for batch in batches for piece in batch.pieces]
     return {
-        "document": document_id,
-        "ids": [chunk_id(document_id, piece.ordinal) for piece in pieces],
-        "ordinals": [piece.ordinal for piece in pieces],
-        "texts": [piece.text for piece in pieces],
-        "starts": [piece.start for piece in pieces],
-        "ends": [piece.end for piece in pieces],
-        "pages": [piece.page for piece in pieces],
+        "documents": [document for document, _ in pieces],
+        "ordinals": [piece.ordinal for _, piece in pieces],
+        "texts": [piece.text for _, piece in pieces],
+        "starts": [piece.start for _, piece in pieces],
+        "ends": [piece.end for _, piece in pieces],
+        "pages": [piece.page for _, piece in pieces],
     }
 
 
-def _posting_values(
-    document_id: UUID, pieces: Sequence[Piece], piece_terms: Sequence[Sequence[str]]
-) -> dict[str, object]:
-    numbered = [(piece.ordinal, found) for piece, found in zip(pieces, piece_terms, strict=True)]
-    found = postings_of(numbered)
+def _posting_values(batches: Sequence[Batch]) -> dict[str, object]:
+    found = [
+        (batch.document_id, term, hits)
+        for batch in batches
+        for term, hits in postings_of(
+            [(piece.ordinal, terms) for piece, terms in zip(batch.pieces, batch.terms, strict=True)]
+        ).items()
+    ]
     return {
-        "document": document_id,
-        "terms": list(found),
-        "chunks": [len(hits) for hits in found.values()],
-        "hits": ["{" + ",".join(map(str, hits)) + "}" for hits in found.values()],
+        "documents": [document for document, _, _ in found],
+        "terms": [term for _, term, _ in found],
+        "chunks": [len(hits) for _, _, hits in found],
+        "hits": ["{" + ",".join(map(str, hits)) + "}" for _, _, hits in found],
+    }
+
+
+def _counts(batches: Sequence[Batch]) -> dict[str, object]:
+    return {
+        "documents": _ids(batches),
+        "chunks": [len(batch.pieces) for batch in batches],
+        "totals": [batch.total for batch in batches],
+        "terms": [sum(map(len, batch.terms)) for batch in batches],
     }

@@ -14,25 +14,32 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from baukasten_core.contracts.auth import Scope
 from baukasten_core.contracts.embedding import EmbeddingProvider
-from baukasten_core.contracts.showcase import TextTransform, TransformedText
+from baukasten_core.contracts.showcase import TextTransform
 from baukasten_core.contracts.storage import BlobStore, VectorStore
 from baukasten_core.db.session import Database
 from baukasten_core.documents.access import Guard
-from baukasten_core.documents.chunk import chunk
 from baukasten_core.documents.extract import Extractor
 from baukasten_core.documents.files import file_key
-from baukasten_core.documents.indexing import Piece, clear, count_terms, write_batch
+from baukasten_core.documents.indexing import Batch, clear, count_terms, write_batches
 from baukasten_core.documents.language import LanguageDetector
 from baukasten_core.documents.models import Document
-from baukasten_core.documents.text import Extracted, page_at
-from baukasten_core.errors import BaukastenError, NotFound
+from baukasten_core.documents.pieces import Piece, Transform, cut, under
+from baukasten_core.documents.text import Extracted
+from baukasten_core.errors import BaukastenError, NotFound, ProviderError
+from baukasten_core.jobs import Jobs
+
+log = structlog.get_logger("baukasten.documents")
+
+INGEST = "documents.ingest"
+"""The job of each document that is put in."""
 
 BATCH = 64
 """Chunks that are embedded and written together."""
@@ -55,6 +62,7 @@ class Ingestor:
         embedder: EmbeddingProvider,
         vectors: VectorStore,
         extractor: Extractor,
+        jobs: Jobs,
         *,
         transform_of: TransformOf = lambda _: None,
         guard: Guard | None = None,
@@ -65,6 +73,7 @@ class Ingestor:
         self._embedder = embedder
         self._vectors = vectors
         self._extractor = extractor
+        self._jobs = jobs
         self._detector = LanguageDetector()
         self._transform_of = transform_of
         self._guard = guard
@@ -72,9 +81,9 @@ class Ingestor:
         self._prepared: set[str] = set()
 
     async def run(self, scope: Scope, document_id: UUID) -> None:
-        """Extract, cut, embed and write a document. Idempotent; one that is gone or ready is
-        left alone."""
-        document = await self._begin(scope, document_id)
+        """Extract, cut, embed and write a document, and with a short one others that wait in its
+        project. Idempotent; one that is gone or ready is left alone."""
+        document, others = await self._begin(scope, document_id)
         if document is None or document.status == "ready":
             return
         if self._guard is not None:
@@ -82,7 +91,10 @@ class Ingestor:
         try:
             if document.content is None:
                 await self._extract(scope, document)
-            title, pieces = await self._cut(scope, document)
+            transform = await self._transform(scope, document.project_id)
+            if others and await self._together(scope, [document, *others], transform):
+                return
+            title, pieces = await asyncio.to_thread(self._cut, document, transform)
             await self._index(scope, document, title, pieces)
         except Gone:
             return
@@ -98,7 +110,10 @@ class Ingestor:
 
     # --- steps --------------------------------------------------------------------------------
 
-    async def _begin(self, scope: Scope, document_id: UUID) -> Document | None:
+    async def _begin(
+        self, scope: Scope, document_id: UUID
+    ) -> tuple[Document | None, Sequence[Document]]:
+        """The document, and others to do with it; nobody else begins with those now."""
         async with self._database.transaction(scope) as session:
             document = await session.get(
                 Document,
@@ -106,9 +121,10 @@ class Ingestor:
                 options=[undefer(Document.content), undefer(Document.pages)],
                 with_for_update={"of": Document},
             )
-            if document is not None and document.status == "queued":
-                document.status = "processing"
-        return document
+            if document is None or document.status not in UNDECIDED:
+                return document, ()
+            document.status = "processing"
+            return document, await claim_others(session, document)
 
     async def _extract(self, scope: Scope, document: Document) -> None:
         key = file_key(document.tenant_id, document.project_id, document.id)
@@ -143,32 +159,55 @@ class Ingestor:
             "language": detected.language if detected else None,
         }
 
-    async def _cut(self, scope: Scope, document: Document) -> tuple[str, list[Piece]]:
-        """The title and the pieces to index under it. The same every time, as long as nothing
-        was reconfigured. A transform may take out what a title tells: then there is none."""
-        content, pages = document.content or "", tuple(document.pages)
-        transformed = await self.transformed(scope, document, content)
-        if transformed is None:
-            chunks = await chunk(content, max_characters=self._chunk_characters, pages=pages)
-            pieces = [Piece(n, c.text, c.start, c.end, c.page) for n, c in enumerate(chunks)]
-            return title_of(document), pieces
-        chunks = await chunk(transformed.text, max_characters=self._chunk_characters)
-        return "", [
-            Piece(number, part.text, start, end, page_at(pages, start))
-            for number, part in enumerate(chunks)
-            for start, end in [_original(transformed, part.start, part.end)]
-        ]
-
-    async def transformed(
-        self, scope: Scope, document: Document, content: str
-    ) -> TransformedText | None:
+    async def _transform(self, scope: Scope, project_id: UUID | None) -> Transform | None:
         """What the project's showcase makes of a text before it is indexed; None: nothing."""
-        if document.project_id is None:
+        if project_id is None:
             return None
         async with self._database.transaction(scope) as session:
-            row = (await session.execute(PROJECT, {"id": document.project_id})).one_or_none()
+            row = (await session.execute(PROJECT, {"id": project_id})).one_or_none()
         transform = self._transform_of(row.type) if row else None
-        return transform(content, row.config) if transform and row else None
+        if row is None or transform is None:
+            return None
+        return lambda content: transform(content, row.config)
+
+    def _cut(self, document: Document, transform: Transform | None) -> tuple[str, list[Piece]]:
+        return cut(document, transform, self._chunk_characters)
+
+    async def _together(
+        self, scope: Scope, documents: Sequence[Document], transform: Transform | None
+    ) -> bool:
+        """Index short documents in one go, and the jobs of all but the first are done with; answers
+        whether the first is. What goes wrong with one of them is found when its own turn comes."""
+        try:
+            batches, texts = await asyncio.to_thread(self._batches, documents, transform)
+            embeddings = await self._embedder.embed(texts)
+            await self._prepare(scope)
+            first = documents[0]
+            async with self._database.transaction(scope) as session:
+                done = await self._write_batches(session, batches, embeddings)
+                others = [key for key in done if key != first.id]
+                await self._jobs.forget(session, first.tenant_id, job=INGEST, document_id=others)
+            return first.id in done
+        except ProviderError:  # they wait together for its return
+            async with self._database.transaction(scope) as session:
+                await _set_status(session, documents[1:], "queued")
+            raise
+        except Exception as error:
+            log.warning("documents could not be indexed together", error=type(error).__name__)
+            return False
+
+    def _batches(
+        self, documents: Sequence[Document], transform: Transform | None
+    ) -> tuple[list[Batch], list[str]]:
+        """All pieces of each document that has any, and the texts to embed."""
+        batches, texts = [], []
+        for document in documents:
+            title, pieces = self._cut(document, transform)
+            terms = count_terms(pieces, document.language, title)
+            if pieces:
+                batches.append(Batch(document.id, pieces, terms, len(pieces)))
+                texts += [under(title, piece.text) for piece in pieces]
+        return batches, texts
 
     async def _index(
         self, scope: Scope, document: Document, title: str, pieces: Sequence[Piece]
@@ -179,10 +218,8 @@ class Ingestor:
                 await _update(session, document.id, {"status": "ready", "chunk_total": done})
         while done < len(pieces):
             batch = pieces[done : done + BATCH]
-            vectors = await self._embedder.embed([under(title, piece.text) for piece in batch])
-            await self._prepare(scope)
-            terms = await count_terms(batch, document.language, title)
-            done = await self._write(scope, document, batch, terms, vectors, total=len(pieces))
+            terms = await asyncio.to_thread(count_terms, batch, document.language, title)
+            done = await self._write(scope, title, Batch(document.id, batch, terms, len(pieces)))
 
     async def _resume(self, scope: Scope, document: Document, total: int) -> int:
         """How many pieces are written already; none of them counts if they were made otherwise."""
@@ -202,43 +239,65 @@ class Ingestor:
                 await self._vectors.prepare(session, space)
             self._prepared.add(space.id)
 
-    async def _write(
-        self,
-        scope: Scope,
-        document: Document,
-        batch: Sequence[Piece],
-        terms: Sequence[Sequence[str]],
-        vectors: NDArray[np.float32],
-        *,
-        total: int,
-    ) -> int:
+    async def _write(self, scope: Scope, title: str, batch: Batch) -> int:
+        """Embed a batch and write it; answers how many chunks its document has now."""
+        texts = [under(title, piece.text) for piece in batch.pieces]
+        embeddings = await self._embedder.embed(texts)
+        await self._prepare(scope)
         async with self._database.transaction(scope) as session:
-            done = await write_batch(
-                session,
-                self._vectors,
-                self._embedder.space,
-                document.id,
-                batch,
-                terms,
-                vectors,
-                total=total,
-            )
-        if done is None:
+            done = await self._write_batches(session, [batch], embeddings)
+        if batch.document_id not in done:
             raise Gone
-        return done
+        return done[batch.document_id]
+
+    async def _write_batches(
+        self, session: AsyncSession, batches: Sequence[Batch], embeddings: NDArray[np.float32]
+    ) -> Mapping[UUID, int]:
+        space = self._embedder.space
+        return await write_batches(session, self._vectors, space, batches, embeddings)
 
 
 PROJECT = text("SELECT type, config FROM core.projects WHERE id = :id")
 
+UNDECIDED = ("queued", "processing")
+SHORT = 4_000
+"""Characters up to which a text counts as a short one."""
 
-def title_of(document: Document) -> str:
-    """What a document is called: by whoever put it in, by itself, or by its file's name."""
-    return document.title or Path(document.filename or "").stem
+
+async def claim_others(session: AsyncSession, document: Document) -> Sequence[Document]:
+    """Short texts of the same project and user that wait as this one does; none for one that is
+    long, or still a file. A batch of them costs little more than one alone. The newest come first:
+    the turn of the oldest comes next, in another worker."""
+    if document.content_length is None or document.content_length > SHORT or document.chunk_count:
+        return ()
+    waiting = (
+        select(Document)
+        .options(undefer(Document.content), undefer(Document.pages))
+        .where(
+            Document.tenant_id == document.tenant_id,
+            Document.project_id.is_not_distinct_from(document.project_id),
+            Document.user_id == document.user_id,
+            Document.status == "queued",
+            Document.content_length <= SHORT,
+            Document.chunk_count == 0,
+            Document.id != document.id,
+        )
+        .order_by(Document.created_at.desc())
+        .limit(BATCH - 1)
+        .with_for_update(of=Document, skip_locked=True)
+    )
+    others = (await session.scalars(waiting)).all()
+    await _set_status(session, others, "processing")
+    return others
 
 
-def under(title: str, text: str) -> str:
-    """A passage as it is embedded: what its document is about often stands in the title alone."""
-    return f"{title}\n{text}" if title else text
+async def _set_status(session: AsyncSession, documents: Sequence[Document], status: str) -> None:
+    """Of those that are not ready meanwhile."""
+    keys = [document.id for document in documents]
+    rows = update(Document).where(Document.id.in_(keys), Document.status.in_(UNDECIDED))
+    if keys:
+        values = rows.values(status=status)
+        await session.execute(values, execution_options={"synchronize_session": False})
 
 
 def sentence(error: Exception) -> str:
@@ -251,11 +310,6 @@ def sentence(error: Exception) -> str:
         f"It could not be read because of an error in this platform ({type(error).__name__}). "
         "Put it in again, or tell the operator."
     )
-
-
-def _original(transformed: TransformedText, start: int, end: int) -> tuple[int, int]:
-    """Where characters of a transformed text come from."""
-    return transformed.offsets[start], transformed.offsets[end - 1] + 1
 
 
 async def _update(session: AsyncSession, document_id: UUID, values: Mapping[str, Any]) -> None:

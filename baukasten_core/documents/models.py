@@ -107,6 +107,11 @@ class Document(TenantOwned, CoreBase):
             Index(None, "user_id"),
             Index(None, "tenant_id", "created_at", "id"),
             Index(None, "tenant_id", "project_id", "created_at", "id"),
+            Index(
+                "ix_documents_queued",
+                *("tenant_id", "project_id", "created_at"),
+                postgresql_where=text("status = 'queued'"),
+            ),
             _once("uq_documents_content", ["tenant_id", "project_id", "sha256"], "NOT private"),
             _once(
                 "uq_documents_private",

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
+from sqlalchemy.orm.attributes import set_committed_value
 
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.contracts.storage import BlobStore, VectorStore
@@ -26,8 +27,8 @@ from baukasten_core.documents.extract import Extractor, FileInfo, from_text
 from baukasten_core.documents.fetch import Fetched, Fetcher
 from baukasten_core.documents.fields import checked_metadata, shown
 from baukasten_core.documents.files import digest_of, file_key, pieces_of, text_pieces
-from baukasten_core.documents.ingest import Ingestor
-from baukasten_core.documents.models import Document
+from baukasten_core.documents.ingest import INGEST, Ingestor
+from baukasten_core.documents.models import SHORT, Document
 from baukasten_core.documents.outside import Outside
 from baukasten_core.documents.text import Extracted
 from baukasten_core.errors import (
@@ -39,8 +40,6 @@ from baukasten_core.errors import (
     ResidencyViolation,
 )
 from baukasten_core.jobs import Handler, Jobs
-
-INGEST = "documents.ingest"
 
 UNFINISHED = "Its upload was not finished. Put it in again."
 
@@ -184,21 +183,23 @@ class Documents:
 
     async def _check(self, principal: Principal, document: Document) -> None:
         async with self._database.transaction(principal.scope) as session:
-            await require_project(session, document.project_id)
-            await _refuse_duplicate(session, document)
+            await _check(session, document)
 
     async def _insert(
         self, principal: Principal, document: Document, path: Path | None = None
     ) -> Document:
         """The row with its job, and before the job its file."""
-        await self._check(principal, document)
         try:
             if path is None:
                 async with self._database.transaction(principal.scope) as session:
+                    if document.private:  # what others see, too, is no reason for the index
+                        await _check(session, document)
                     session.add(document)
                     await session.flush()
                     await self._enqueue(session, principal, document)
+                _computed(document)
             else:
+                await self._check(principal, document)
                 await self._insert_file(principal, document, path)
         except IntegrityError:
             await self._check(principal, document)  # names what came first, or is gone
@@ -220,6 +221,8 @@ class Documents:
             async with self._database.transaction(principal.scope) as session:
                 await _set_queued(session, document.id)
                 await self._enqueue(session, principal, document)
+                session.add(document)
+                await session.refresh(document)
         except BaseException:
             await self._withdraw(principal, *whose)
             raise
@@ -228,8 +231,6 @@ class Documents:
         self, session: AsyncSession, principal: Principal, document: Document
     ) -> None:
         await self._jobs.enqueue(session, principal, INGEST, document_id=document.id)
-        session.add(document)
-        await session.refresh(document)
 
     async def _withdraw(
         self, principal: Principal, tenant_id: UUID, project_id: UUID | None, document_id: UUID
@@ -350,17 +351,34 @@ async def _set_queued(session: AsyncSession, document_id: UUID) -> None:
         raise NotFound("The document was deleted while it was put in.")
 
 
-async def _refuse_duplicate(session: AsyncSession, document: Document) -> None:
-    query = select(Document.id, Document.title, Document.filename).where(
-        Document.tenant_id == document.tenant_id,
-        Document.project_id.is_not_distinct_from(document.project_id),
-        Document.sha256 == document.sha256,
-        Document.status != "failed",
-    )
-    row = (await session.execute(query.limit(1))).one_or_none()
-    if row is not None:
+def _computed(document: Document) -> None:
+    """What the database computes of a row, for one that was just written: asking costs a call."""
+    content = document.content or ""
+    set_committed_value(document, "page_count", len(document.pages))
+    set_committed_value(document, "short_content", content if len(content) <= SHORT else None)
+
+
+CHECK = text(
+    "SELECT EXISTS (SELECT FROM core.projects WHERE id = :project) AS project,"
+    " d.id, coalesce(nullif(d.filename, ''), nullif(d.title, ''), 'a document') AS name"
+    " FROM (SELECT 1) AS one LEFT JOIN core.documents d ON d.tenant_id = :tenant"
+    " AND d.project_id IS NOT DISTINCT FROM CAST(:project AS uuid)"
+    " AND d.sha256 = :sha256 AND d.status <> 'failed' LIMIT 1"
+)
+
+
+async def _check(session: AsyncSession, document: Document) -> None:
+    """Raises `NotFound` for a project that is not there, `Conflict` for content that is."""
+    values = {
+        "tenant": document.tenant_id,
+        "project": document.project_id,
+        "sha256": document.sha256,
+    }
+    row = (await session.execute(CHECK, values)).one()
+    if document.project_id is not None and not row.project:
+        raise NotFound("Project not found")
+    if row.id is not None:
         where = "This project" if document.project_id else "Your collection"
-        name = row.filename or row.title or "a document"
         raise Conflict(
-            f"{where} already has this content: `{name}` ({row.id}).", document_id=str(row.id)
+            f"{where} already has this content: `{row.name}` ({row.id}).", document_id=str(row.id)
         )

@@ -10,9 +10,9 @@ from typing import TypeVar
 from uuid import UUID
 
 from baukasten_core.contracts.auth import Principal
+from baukasten_core.documents.ingest import INGEST
 from baukasten_core.documents.scoring import Scoring
 from baukasten_core.documents.search import Searcher
-from baukasten_core.documents.service import INGEST
 from baukasten_core.errors import Conflict
 from baukasten_core.evaluation.measures import DEEPEST, MEASURES
 from baukasten_core.evaluation.pairs import Doc, Pairs, Query

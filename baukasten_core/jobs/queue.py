@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -74,17 +74,29 @@ class Jobs:
         return int(await session.scalar(DEFER, values))
 
     async def forget(
-        self, session: AsyncSession, tenant_id: UUID, *, user_id: UUID | None = None, **ids: Id
+        self,
+        session: AsyncSession,
+        tenant_id: UUID,
+        *,
+        user_id: UUID | None = None,
+        job: str | None = None,
+        **ids: Id | Sequence[Id],
     ) -> int:
-        """Remove the jobs of a tenant, of one of its users, or those about something; answers
-        how many there were. A job that runs right now finds its row gone and ends."""
-        conditions, values = [FORGET], {"tenant": str(tenant_id)}
+        """Remove the jobs of a tenant, of one of its users, of one name, or those about something
+        (or any of several); answers how many there were. A job that runs right now finds its row
+        gone and ends."""
+        conditions = [FORGET]
+        values: dict[str, Any] = {"tenant": str(tenant_id)}
         if user_id is not None:
             conditions.append("args->>'user_id' = :user")
             values["user"] = str(user_id)
+        if job is not None:
+            conditions.append("task_name = :job")
+            values["job"] = job
         for name, value in ids.items():
-            conditions.append(f"args->'ids'->>'{_word(name)}' = :{_word(name)}")
-            values[name] = str(value)
+            conditions.append(f"args->'ids'->>'{_word(name)}' = ANY(:{_word(name)})")
+            several = value if isinstance(value, Sequence) else [value]
+            values[name] = [str(each) for each in several]
         result = await session.execute(text(" AND ".join(conditions)), values)
         return int(result.rowcount)  # type: ignore[attr-defined]
 

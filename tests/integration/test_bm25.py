@@ -18,10 +18,12 @@ from baukasten_core.documents import bm25
 from baukasten_core.documents.indexing import (
     INSERT_CHUNKS,
     INSERT_POSTINGS,
-    Piece,
+    Batch,
     _chunk_values,
     _posting_values,
+    chunk_id,
 )
+from baukasten_core.documents.pieces import Piece
 from baukasten_core.documents.terms import terms, variants
 from baukasten_core.testing.fixtures_db import DatabaseUrls, create_user
 
@@ -65,10 +67,12 @@ async def store(session: AsyncSession, owner: Principal, document: Document, at:
     )
     pieces = [Piece(n, " ".join(words), 0, 1, None) for n, words in enumerate(document)]
     for start in range(0, len(pieces), at):
-        batch = pieces[start : start + at]
-        await session.execute(INSERT_CHUNKS, _chunk_values(key, batch))
-        values = _posting_values(key, batch, [document[piece.ordinal] for piece in batch])
-        await session.execute(INSERT_POSTINGS, values)
+        part = pieces[start : start + at]
+        words = [document[piece.ordinal] for piece in part]
+        batches = [Batch(key, part, words, len(pieces))]
+        chunks = [chunk_id(key, piece.ordinal) for piece in part]
+        await session.execute(INSERT_CHUNKS, {"ids": chunks, **_chunk_values(batches)})
+        await session.execute(INSERT_POSTINGS, _posting_values(batches))
     return key
 
 

@@ -61,7 +61,7 @@ class Room:
     def __init__(self, database: Database, extractor: Extractor) -> None:
         self.database, self.blobs, embedder = database, MemoryBlobStore(), FakeEmbedder()
         vectors = PgVectorStore(PgVectorConfig())
-        self.ingestor = Ingestor(database, self.blobs, embedder, vectors, extractor)
+        self.ingestor = Ingestor(database, self.blobs, embedder, vectors, extractor, Jobs())
         self.documents = Documents(
             database,
             self.blobs,

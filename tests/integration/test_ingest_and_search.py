@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -111,6 +112,7 @@ async def room(database: Database) -> AsyncIterator[Room]:
             embedder,
             vectors,
             extractor,
+            Jobs(),
             transform_of=lambda type_: shout if type_ == "blind" else None,
             chunk_characters=200,
         )
@@ -211,6 +213,94 @@ async def test_two_workers_at_one_document_write_it_once(room: Room, tenant: Pri
     document = await room.ready(tenant, document)
     assert await room.count("chunks", tenant, document.id) == document.chunk_total
     assert document.chunk_count == document.chunk_total
+
+
+# --- short texts together ---------------------------------------------------------------------
+
+
+async def statuses(room: Room, owner: Principal, documents: Sequence[Document]) -> list[str]:
+    async with room.database.transaction(owner.scope) as session:
+        found = [await room.documents.get(session, owner, one.id) for one in documents]
+    return [document.status for document in found]
+
+
+async def jobs_of(room: Room, owner: Principal, documents: Sequence[Document]) -> int:
+    """How many jobs there are; they are gone afterwards."""
+    async with room.database.transaction(owner.scope) as session:
+        ids = [document.id for document in documents]
+        return await Jobs().forget(session, owner.tenant_id, document_id=ids)
+
+
+async def put(room: Room, owner: Principal, *contents: str, **options: Any) -> list[Document]:
+    return [await room.documents.add_text(owner, content, **options) for content in contents]
+
+
+async def test_short_texts_that_wait_are_indexed_with_the_first_and_their_jobs_are_done_with(
+    room: Room, tenant: Principal
+) -> None:
+    mine = await project(room.database, tenant)
+    texts = [f"Note {n} of {uuid4()}. " * (n + 1) for n in range(20)]
+    documents = await put(room, tenant, *texts, project_id=mine)
+    await room.ingestor.run(tenant.scope, documents[0].id)
+    assert await statuses(room, tenant, documents) == ["ready"] * 20
+    for document in documents:
+        counts = [await room.count(table, tenant, document.id) for table in PARTS]
+        assert counts[1] == await room.count(
+            f"vectors_{room.embedder.space.id}", tenant, document.id
+        )
+        assert counts[1] >= 1
+    found = await room.searcher.search(tenant, texts[7], project_id=mine, limit=1)
+    assert found[0].document_id == documents[7].id
+    assert await jobs_of(room, tenant, documents) == 1  # the one that runs
+
+
+async def test_what_is_long_or_elsewhere_or_somebody_elses_waits_for_its_own_turn(
+    room: Room, tenant: Principal, colleague: Principal
+) -> None:
+    mine = await project(room.database, tenant)
+    (first,) = await put(room, tenant, f"First {uuid4()}", project_id=mine)
+    others = [
+        *await put(room, tenant, long_text(900), project_id=mine),
+        *await put(room, tenant, f"Elsewhere {uuid4()}"),
+        *await put(room, colleague, f"Not mine {uuid4()}", project_id=mine),
+    ]
+    await room.ingestor.run(tenant.scope, first.id)
+    assert await statuses(room, tenant, [first, *others]) == ["ready", *["queued"] * 3]
+    assert await jobs_of(room, tenant, others) == 3
+
+
+async def test_when_the_embedder_is_down_they_wait_together(room: Room, tenant: Principal) -> None:
+    documents = await put(room, tenant, *(f"Waits {n} {uuid4()}" for n in range(3)))
+    room.embedder.good = 0
+    with pytest.raises(ProviderUnavailable):
+        await room.ingestor.run(tenant.scope, documents[0].id)
+    room.embedder.good = 1_000_000
+    assert await statuses(room, tenant, documents) == ["processing", "queued", "queued"]
+    await room.ingestor.run(tenant.scope, documents[0].id)
+    assert await statuses(room, tenant, documents) == ["ready"] * 3
+
+
+async def test_one_that_can_not_be_indexed_holds_up_no_other(
+    room: Room, tenant: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = await project(room.database, tenant, "blind")
+    broken = f"unreadable {uuid4()}"
+
+    def picky(content: str, config: object) -> TransformedText:
+        if "unreadable" in content:
+            raise ValueError("no such text")
+        return shout(content, config)
+
+    monkeypatch.setattr(room.ingestor, "_transform_of", lambda _: picky)
+    first, bad, last = await put(
+        room, tenant, f"Good {uuid4()}", broken, f"Fine {uuid4()}", project_id=mine
+    )
+    await room.ingestor.run(tenant.scope, first.id)
+    with pytest.raises(ValueError, match="no such text"):
+        await room.ingestor.run(tenant.scope, bad.id)
+    await room.ingestor.run(tenant.scope, last.id)
+    assert (await statuses(room, tenant, [first, bad, last]))[::2] == ["ready", "ready"]
+    assert await jobs_of(room, tenant, [bad]) == 1  # it is tried again, and told at last
 
 
 async def test_what_fails_says_why_and_leaves_nothing_in_the_index(

@@ -78,7 +78,7 @@ async def world(database_urls: DatabaseUrls) -> AsyncIterator[World]:
     database = Database(database_urls.app, pool_size=1)
     embedder, vectors = FakeEmbedder(), PgVectorStore(PgVectorConfig())
     async with Extractor() as extractor:
-        ingestor = Ingestor(database, MemoryBlobStore(), embedder, vectors, extractor)
+        ingestor = Ingestor(database, MemoryBlobStore(), embedder, vectors, extractor, Jobs())
         documents = Documents(
             database, MemoryBlobStore(), vectors, Jobs(), extractor, Fetcher(), ingestor
         )

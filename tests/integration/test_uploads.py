@@ -93,7 +93,7 @@ async def room(database: Database, tenant: Principal, tmp_path: Path) -> AsyncIt
     path = tmp_path / "file"
     path.write_text("Some text of an upload.")
     async with Extractor() as extractor:
-        ingestor = Ingestor(database, blobs, FakeEmbedder(), vectors, extractor)
+        ingestor = Ingestor(database, blobs, FakeEmbedder(), vectors, extractor, Jobs())
         parts = (database, blobs, vectors, Jobs(), extractor, None, ingestor)
         documents, killed = Documents(*parts), KilledDocuments(*parts)
         blobs.documents, blobs.owner = documents, tenant

@@ -16,7 +16,10 @@ from benchmarks.embedding.texts import COUNT, load
 def test_it_says_which_benchmarks_there_are() -> None:
     answer = CliRunner().invoke(bench, ["nothing"])
     assert answer.exit_code == 2
-    assert "there is no benchmark `nothing`; say which one: embedding, projects" in answer.output
+    assert (
+        "there is no benchmark `nothing`; say which one: embedding, ingest, projects"
+        in answer.output
+    )
 
 
 def test_it_runs_one_with_its_own_arguments(capfd: pytest.CaptureFixture[str]) -> None:
