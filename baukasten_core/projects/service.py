@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.auth import Principal
@@ -155,9 +155,3 @@ async def _record_residency(session: AsyncSession, actor: Principal, project: Pr
         object_id=project.id,
         details={} if project.residency is None else {"residency": project.residency},
     )
-
-
-async def touch(session: AsyncSession, project_id: UUID) -> None:
-    """Count this as a change of the project, for the order of the list."""
-    project = await get_project(session, project_id)
-    project.updated_at = func.now()
