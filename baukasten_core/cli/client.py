@@ -89,6 +89,16 @@ class Client:
 
     def stream(self, method: str, path: str, **options: Any) -> Iterator[tuple[str, Any]]:
         """The server-sent events of a call as (event, data)."""
+        used = self._credentials
+        try:
+            yield from self._stream(method, path, **options)
+        except ClientError as error:
+            # Refused before the first event, so nothing comes twice.
+            if error.status_code != 401 or not self._renew(used):
+                raise
+            yield from self._stream(method, path, **options)
+
+    def _stream(self, method: str, path: str, **options: Any) -> Iterator[tuple[str, Any]]:
         headers = {**self._headers(), "Accept": "text/event-stream"}
         with self._http.stream(method, path, headers=headers, **options) as response:
             if response.is_error:

@@ -11,6 +11,7 @@ import json
 import random
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,28 +91,30 @@ def fill(url: str, space: EmbeddingSpace, owner: Owner, texts: Texts, passages: 
     directions = noise.normal(size=(200, space.dimensions))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT core.prepare_space(%s, %s)", [space.id, space.dimensions])
-        table = f"vectors_{space.id}"
-        index = _drop_index(connection, table)
-        connection.execute("SET session_replication_role = replica")  # no look-up for each row
-        connection.execute("SET maintenance_work_mem = '1GB'")
-        for batch in _batches(space, owner, texts, passages, chance, noise, directions):
-            for name, columns in TABLES.items():
-                into = table if name == "vectors" else name
-                with connection.cursor().copy(f"COPY core.{into} ({columns}) FROM STDIN") as copy:
-                    for row in batch.rows[name]:
-                        copy.write_row(row)
-        connection.execute(index)
-        connection.execute("VACUUM ANALYZE")
+        with without_index(connection, f"vectors_{space.id}") as table:
+            for batch in _batches(space, owner, texts, passages, chance, noise, directions):
+                for name, columns in TABLES.items():
+                    into = f"core.{table if name == 'vectors' else name}"
+                    with connection.cursor().copy(f"COPY {into} ({columns}) FROM STDIN") as copy:
+                        for row in batch.rows[name]:
+                            copy.write_row(row)
 
 
-def _drop_index(connection: psycopg.Connection[Any], table: str) -> str:
+@contextmanager
+def without_index(connection: psycopg.Connection[Any], table: str) -> Iterator[str]:
+    """While rows are written to a table of vectors: no look-up and no index for each of them. The
+    index is built at the end, over all."""
     query = (
         "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'core'"
         " AND tablename = %s AND indexdef LIKE '%%hnsw%%'"
     )
     name, definition = connection.execute(query, [table]).fetchone()  # type: ignore[misc]
     connection.execute(f"DROP INDEX core.{name}")
-    return str(definition)
+    connection.execute("SET session_replication_role = replica")
+    connection.execute("SET maintenance_work_mem = '1GB'")
+    yield table
+    connection.execute(definition)
+    connection.execute("VACUUM ANALYZE")
 
 
 def _batches(
