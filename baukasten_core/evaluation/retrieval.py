@@ -93,9 +93,10 @@ class Found:
 
 def searchers(services: Services) -> Mapping[str, Searcher]:
     """The search as it is configured, and each part of it alone."""
+    # Spread wide: a score has four digits, and what it does not tell apart is in no order.
     parts = {
-        "cosine alone": Scoring(base=0, cosine=1, words=0, letters=0),
-        "BM25 alone": Scoring(base=0, cosine=0, words=1, letters=0),
+        "cosine alone": Scoring(base=-4, cosine=8, words=0, letters=0),
+        "BM25 alone": Scoring(base=-4, cosine=0, words=16, letters=0),
     }
     if services.settings.retrieval.reranker is not None:
         parts["without the reranker"] = Scoring()
