@@ -3,9 +3,10 @@
     baukasten bench embedding --texts retrieval_en.json
     baukasten bench embedding --texts retrieval_en.json --gpu
 
-512 texts of about 137 tokens go through each engine and server in turn, round after round, while
-the others are idle; the load generator shares the cores with what it measures. Peers are measured
-on every second text, so that a round does not take too long. The figures are medians.
+512 texts of about 137 tokens go through each engine in turn, round after round, and then through
+each server, while the others are idle; the load generator shares the cores with what it measures.
+Peers are measured on every second text, so that a round does not take too long. The figures are
+medians.
 
 With `--gpu` it is the GPU alone, in this process: the same texts, many times over.
 """
@@ -18,7 +19,6 @@ import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -70,10 +70,12 @@ def main() -> None:
         texts = texts.times(GPU_TIMES)
     model, peers = LocalModelConfig().path, not arguments.no_peers
     report = Report(texts.source, texts.mean, flops_a_token(model))
-    with ExitStack() as stack:
-        engines = _on_gpu(model) if arguments.gpu else _on_cpu(model, peers=peers)
-        servers = {} if arguments.gpu else _servers(stack, model, peers=peers)
-        asyncio.run(_measure(report, texts, engines, servers, arguments.rounds))
+    engines = _on_gpu(model) if arguments.gpu else _on_cpu(model, peers=peers)
+    reference = asyncio.run(_alone(report, texts, engines, arguments.rounds))
+    if not arguments.gpu:
+        with ExitStack() as stack:
+            servers = _servers(stack, model, peers=peers)
+            asyncio.run(_over_http(report, texts, servers, reference, arguments.rounds))
     print(report.table())
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{arguments.name}.json").write_text(json.dumps(report.document(), indent=2) + "\n")
@@ -118,40 +120,37 @@ def _plain(model: Path, device: str) -> Embed:
     return embed
 
 
-async def _measure(
-    report: Report,
-    texts: Texts,
-    engines: Engines,
-    servers: dict[str, Server],
-    rounds: int,
-) -> None:
-    await _compare(report, texts.texts[:COMPARED], engines, servers)
+async def _alone(report: Report, texts: Texts, engines: Engines, rounds: int) -> Vectors:
+    """The ceiling and the engines, while no server runs. Answers what sentence-transformers in f32
+    makes of the first texts."""
+    part = texts.texts[:COMPARED]
+    reference = await _plain(LocalModelConfig().path, "cpu")(part)
+    for (who, how), embed in engines.items():  # all are loaded and warm after it
+        report.cosines[f"{who}, {how}"] = lowest_cosine(reference, await embed(part))
     for number in range(1, rounds + 1):
-        print(f"round {number} of {rounds}", flush=True)
+        print(f"in process, round {number} of {rounds}", flush=True)
         report.add_ceilings(ceilings())
         for (who, how), embed in engines.items():
-            part = texts.half() if who == REFERENCE else texts
-            report.add_rate(who, how, await in_process(embed, part))
+            measured = texts.half() if who == REFERENCE else texts
+            report.add_rate(who, how, await in_process(embed, measured))
+    return reference
+
+
+async def _over_http(
+    report: Report, texts: Texts, servers: dict[str, Server], reference: Vectors, rounds: int
+) -> None:
+    part = texts.texts[:COMPARED]
+    for who, server in servers.items():
+        cosine = lowest_cosine(reference, await server.embed(part))
+        report.cosines[f"{who}, over HTTP"] = cosine
+    for number in range(1, rounds + 1):
+        print(f"over HTTP, round {number} of {rounds}", flush=True)
         for who, server in servers.items():
-            part = texts if who == OURS else texts.half()
+            measured = texts if who == OURS else texts.half()
             for how, (clients, size) in SHAPES.items():
-                rate = await over_http(server, part, clients=clients, size=size)
+                rate = await over_http(server, measured, clients=clients, size=size)
                 report.add_rate(who, how, rate)
             report.add_query(who, (await one_query(server)).p50_ms)
-
-
-async def _compare(
-    report: Report,
-    texts: Sequence[str],
-    engines: Engines,
-    servers: dict[str, Server],
-) -> None:
-    """The lowest cosine to sentence-transformers in f32; all are loaded and warm after it."""
-    expected = await _plain(LocalModelConfig().path, "cpu")(texts)
-    everybody: dict[str, Any] = {f"{who}, {how}": embed for (who, how), embed in engines.items()}
-    everybody |= {f"{who}, over HTTP": server.embed for who, server in servers.items()}
-    for name, embed in everybody.items():
-        report.cosines[name] = lowest_cosine(expected, await embed(texts))
 
 
 if __name__ == "__main__":
