@@ -335,3 +335,12 @@ def test_a_later_start_needs_neither_torch_nor_transformers() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+async def test_what_is_left_is_shared_by_the_lanes() -> None:
+    waiting_texts = waiting.WaitingTexts()
+    request = waiting.Request([], "bulk", np.empty((6, 1), np.float32), left=6)
+    texts = [waiting.Waiting([0] * 200, request, row) for row in range(6)]
+    waiting_texts.put(texts, "bulk")
+    taken = [len(waiting_texts.take(10_000, 2)) for _ in range(4)]
+    assert taken == [3, 1, 1, 1]

@@ -14,12 +14,15 @@ from baukasten_core.errors import ProviderUnavailable
 from baukasten_core.providers.embedding.tokens import Tokens
 from baukasten_core.providers.embedding.vectors import Vectors
 
-WINDOW_TOKENS = 1 << 15
+WINDOW_TOKENS = 1 << 16
 """What is sorted together: enough that neighbours are of one length (a third of it costs 3 % in
 padding), and so little that a short text does not wait long behind later ones."""
 
 WINDOW_BATCHES = 8
 """What is sorted together at least, for engines that take more at a time."""
+
+LEAST_TOKENS = 256
+"""Of a batch: fewer are not worth a lane of their own."""
 
 QUERIES_IN_A_ROW = 8
 """Batches of queries after which one of the bulk work goes, so that it never stands still."""
@@ -79,15 +82,15 @@ class WaitingTexts:
 
     def put(self, texts: Sequence[Waiting], priority: Priority) -> None:
         with self._changed:
-            self._lines[priority].arrived.extend(texts)
+            self._lines[priority].add(texts)
             self._changed.notify(len(texts))
 
-    def take(self, most_tokens: int) -> list[Waiting]:
+    def take(self, most_tokens: int, lanes: int = 1) -> list[Waiting]:
         """The next batch, padded to at most so many tokens (but one text at least); waits for one.
-        Empty when it was closed and all is done."""
+        Empty when it was closed and all is done. What is left in the end is shared by the lanes."""
         with self._changed:
             while True:
-                if batch := self._next().batch(most_tokens):
+                if batch := self._next().batch(most_tokens, lanes):
                     return batch
                 if len(self):
                     continue  # all of that line's callers had gone away
@@ -116,26 +119,34 @@ class _Line:
     """Texts of one priority: the oldest into a window, the longest of the window out first."""
 
     def __init__(self) -> None:
-        self.arrived: deque[Waiting] = deque()
+        self._arrived: deque[Waiting] = deque()
         self._window: list[Waiting] = []
+        self._tokens = 0
 
     def __len__(self) -> int:
-        return len(self.arrived) + len(self._window)
+        return len(self._arrived) + len(self._window)
 
-    def batch(self, most_tokens: int) -> list[Waiting]:
+    def add(self, texts: Sequence[Waiting]) -> None:
+        self._arrived.extend(texts)
+        self._tokens += sum(len(text.ids) for text in texts)
+
+    def batch(self, most_tokens: int, lanes: int) -> list[Waiting]:
         batch: list[Waiting] = []
+        if lanes > 1:
+            most_tokens = min(most_tokens, max(self._tokens // lanes, LEAST_TOKENS))
         while self._window or (not batch and self._open_window(most_tokens)):
             if batch and (len(batch) + 1) * len(batch[0].ids) > most_tokens:
                 break
             text = self._window.pop()
+            self._tokens -= len(text.ids)
             if not text.request.result.done():  # its caller went away, or another batch failed
                 batch.append(text)
         return batch
 
     def _open_window(self, most_tokens: int) -> bool:
         tokens = max(WINDOW_TOKENS, WINDOW_BATCHES * most_tokens)
-        while self.arrived and tokens > 0:
-            self._window.append(self.arrived.popleft())
+        while self._arrived and tokens > 0:
+            self._window.append(self._arrived.popleft())
             tokens -= len(self._window[-1].ids)
         self._window.sort(key=lambda text: len(text.ids), reverse=True)
         self._window.reverse()  # so that of two of one length the older one is popped first

@@ -180,7 +180,7 @@ class _Running:
         self._lane(engine)
 
     def _lane(self, engine: Engine) -> None:
-        while batch := self._waiting.take(engine.batch_tokens):
+        while batch := self._waiting.take(engine.batch_tokens, engine.lanes):
             try:
                 vectors = engine.encode([text.ids for text in batch])
                 with self._filling:  # texts of one request may be in several lanes
