@@ -30,9 +30,12 @@ from baukasten_core.db.roles import Roles
 from baukasten_core.db.session import Database, refuse_unsafe_role
 from baukasten_core.db.state import plugin_states, what_is_missing
 from baukasten_core.db.urls import app_url
+from baukasten_core.documents.embedders import DEFAULT, Embedders
 from baukasten_core.documents.extract import Extractor
 from baukasten_core.documents.fetch import Fetcher
 from baukasten_core.documents.ingest import Ingestor
+from baukasten_core.documents.mover import Mover
+from baukasten_core.documents.moves import Moves
 from baukasten_core.documents.search import Searcher
 from baukasten_core.documents.service import Documents
 from baukasten_core.errors import PluginQuarantined, SettingsError, StartupRefused, misfits
@@ -68,11 +71,11 @@ from baukasten_core.parts import (
     blob_guard,
     blob_options,
     document_limits,
-    embedding_guard,
-    ingest_guard,
+    embedding_guards,
     search_guard,
     speech_guard,
     transform_of,
+    vector_guard,
     vector_options,
 )
 from baukasten_core.plugins import PluginHost
@@ -105,6 +108,7 @@ async def open_services(
     host: PluginHost,
     *,
     embedder: EmbeddingProvider | None = None,
+    more_embedders: Mapping[str, EmbeddingProvider] | None = None,
     gateway: LLMGateway | None = None,
     checks: Mapping[str, Check] | None = None,
 ) -> AsyncIterator[Services]:
@@ -112,6 +116,7 @@ async def open_services(
 
     Args:
         embedder, gateway: handles to other processes; by default both run in this one.
+        more_embedders: the same for those of `embedding.more`, by name.
         checks: further health checks, such as `application:worker`.
 
     Raises:
@@ -131,7 +136,10 @@ async def open_services(
             gateway = own = build_gateway(settings, host, database, on_usage=usage)
             stack.push_async_callback(own.aclose)
         services = build_services(
-            settings, host, database, extractor, embedder=embedder, gateway=gateway
+            *(settings, host, database, extractor),
+            embedder=embedder,
+            more_embedders=more_embedders,
+            gateway=gateway,
         )
         yield replace(services, checks={**services.checks, **(checks or {})})
 
@@ -141,6 +149,7 @@ def create_app(
     host: PluginHost,
     *,
     embedder: EmbeddingProvider | None = None,
+    more_embedders: Mapping[str, EmbeddingProvider] | None = None,
     gateway: LLMGateway | None = None,
     checks: Mapping[str, Check] | None = None,
 ) -> FastAPI:
@@ -151,7 +160,13 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        opened = open_services(settings, host, embedder=embedder, gateway=gateway, checks=checks)
+        opened = open_services(
+            *(settings, host),
+            embedder=embedder,
+            more_embedders=more_embedders,
+            gateway=gateway,
+            checks=checks,
+        )
         async with opened as services:
             app.state.services = services
             async with jobs_in_process(services) if settings.jobs.in_process else nullcontext():
@@ -272,36 +287,40 @@ def build_services(
     extractor: Extractor,
     *,
     embedder: EmbeddingProvider | None,
+    more_embedders: Mapping[str, EmbeddingProvider] | None = None,
     gateway: LLMGateway,
 ) -> Services:
     """Every service, from what the plugins registered and the settings name."""
     storage = settings.storage
-    own = None if embedder else build_embedder(settings, host)
-    embedder = embedder or own
-    assert embedder is not None
+    own = {} if embedder else {DEFAULT: build_embedder(settings, host)}
+    if more_embedders is None:
+        more_embedders = build_more_embedders(settings, host)
+        own |= more_embedders
+    guards = embedding_guards(settings, host, database)
+    embedders = Embedders(embedder or own[DEFAULT], more_embedders, guards)
     vectors = build(
         "storage.vectors", storage.vectors, host.vector_stores(), vector_options(settings)
     )
+    vectors_guard = vector_guard(settings, host, database)
     blobs = build("storage.blobs", storage.blobs, host.blob_stores(), blob_options(settings))
     store_guard = blob_guard(settings, host, database)
     jobs = Jobs()
     ingestor = Ingestor(
         database,
         blobs,
-        embedder,
+        embedders,
         vectors,
         extractor,
         jobs,
         transform_of=partial(transform_of, host),
-        guard=ingest_guard(settings, host, database),
+        guard=vectors_guard,
         chunk_characters=settings.documents.chunk_characters,
     )
     return Services(
         settings=settings,
         host=host,
         database=database,
-        embedder=embedder,
-        embedding_guard=embedding_guard(settings, host, database),
+        embedders=embedders,
         blob_guard=store_guard,
         speech=build_speech(settings, host),
         speech_guard=speech_guard(settings, host, database),
@@ -319,7 +338,7 @@ def build_services(
         jobs=jobs,
         searcher=Searcher(
             database,
-            embedder,
+            embedders,
             vectors,
             guard=search_guard(settings, host, database),
             reranker=build_reranker(settings, host),
@@ -334,9 +353,17 @@ def build_services(
             ingestor,
             blob_guard=store_guard,
         ),
+        mover=Mover(
+            *(database, embedders, vectors, jobs),
+            transform_of=partial(transform_of, host),
+            guard=vectors_guard,
+        ),
         checks={
             **llm_checks(settings, gateway),
-            **({f"provider:{own.name}": embedder_check(own)} if own else {}),
+            **{
+                f"provider:{one.name if name == DEFAULT else name}": embedder_check(one)
+                for name, one in own.items()
+            },
             f"provider:{blobs.name}": blobs_check(blobs),
         },
     )
@@ -374,15 +401,42 @@ def build_speech(settings: Settings, host: PluginHost) -> SpeechProvider | None:
 
 
 def build_embedder(settings: Settings, host: PluginHost) -> EmbeddingProvider:
-    """The embedder that the settings name, in this process."""
+    """The default embedder that the settings name, in this process."""
     embedding = settings.embedding
-    providers = host.embedding_providers()
-    provider = providers.get(embedding.provider)
-    known = provider.config.model_fields if provider else {}
+    return _embedder(settings, host, "embedding.provider", embedding.provider, embedding.options)
+
+
+def build_more_embedders(settings: Settings, host: PluginHost) -> dict[str, EmbeddingProvider]:
+    """The further embedders that the settings name, in this process."""
+    return {
+        name: _embedder(settings, host, f"embedding.more.{name}", one.provider, one.options)
+        for name, one in settings.embedding.more.items()
+    }
+
+
+def _embedder(
+    settings: Settings, host: PluginHost, setting: str, name: str, options: Mapping[str, Any]
+) -> EmbeddingProvider:
+    providers, embedding = host.embedding_providers(), settings.embedding
+    known = providers[name].config.model_fields if name in providers else {}
     shared = {"threads": embedding.threads, "max_queue": embedding.max_queue}
-    options = {name: value for name, value in shared.items() if value and name in known}
-    options |= embedding.options
-    return build("embedding.provider", embedding.provider, providers, options)
+    given = {option: value for option, value in shared.items() if value and option in known}
+    return build(setting, name, providers, {**given, **options})
+
+
+@asynccontextmanager
+async def open_moves(settings: Settings, host: PluginHost) -> AsyncIterator[Moves]:
+    """Moves to other embedding spaces, for the operator's commands: without a model in this
+    process, and without a platform that runs."""
+    database = open_database(settings)
+    try:
+        guards = embedding_guards(settings, host, database)
+        embedders = Embedders(
+            build_embedder(settings, host), build_more_embedders(settings, host), guards
+        )
+        yield Moves(database, embedders, Jobs())
+    finally:
+        await database.close()
 
 
 def build_gateway(

@@ -26,7 +26,12 @@ def job_handlers(services: Services) -> Mapping[str, Handler]:
     """Every handler by job name. Names begin with their showcase's, so none is there twice."""
     showcases = services.host.showcases().values()
     jobs = {job.name: _handler(services, job) for each in showcases for job in each.jobs}
-    return {**services.documents.handlers(), **_mails(services), **jobs}
+    return {
+        **services.documents.handlers(),
+        **services.mover.handlers(),
+        **_mails(services),
+        **jobs,
+    }
 
 
 def build_worker(services: Services) -> Worker:

@@ -241,14 +241,10 @@ class Kit:
         self, texts: Sequence[str], *, priority: Priority = "query", project_id: UUID | None = None
     ) -> NDArray[np.float32]:
         """Vectors of texts, in order, unless the embedder is where the data may not go."""
-        await self.require_embedding(project_id)
-        return await self.services.embedder.embed(texts, priority=priority)
-
-    async def require_embedding(self, project_id: UUID | None = None) -> None:
-        """Raises `ResidencyViolation` where the embedder is where the data may not go."""
-        guard = self.services.embedding_guard
-        if guard is not None:
-            await guard(self.principal.scope, within_project(self.principal, project_id))
+        project_id = within_project(self.principal, project_id)
+        return await self.services.embedders.default.embed(
+            self.principal.scope, project_id, texts, priority=priority
+        )
 
     async def transcribe(
         self,

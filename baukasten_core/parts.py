@@ -14,6 +14,7 @@ from baukasten_core.contracts.provider import Provider
 from baukasten_core.contracts.showcase import TextTransform
 from baukasten_core.db.session import Database
 from baukasten_core.documents.access import Guard
+from baukasten_core.documents.embedders import DEFAULT
 from baukasten_core.documents.limits import MIB, Limits
 from baukasten_core.gateway.audited import refusals_to_audit
 from baukasten_core.gateway.residency import LOCAL, Destination, region_of, require_allowed
@@ -67,12 +68,22 @@ def transform_of(host: PluginHost, type_: str) -> TextTransform | None:
 # --- where data may go -----------------------------------------------------------------------
 
 
-def embedding_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
-    """Refuses to embed what may not go where the embedder is; None for one on this machine."""
-    provider, options = settings.embedding.provider, settings.embedding.options
-    region = provider_region(host.embedding_providers().get(provider), options)
-    where = Destination("embedding", provider, region, "embedding.options.region")
-    return _guard(where, database, allowed_residency)
+def embedding_guards(
+    settings: Settings, host: PluginHost, database: Database
+) -> Mapping[str, Guard]:
+    """By the name of an embedder: refuses to embed what may not go where it is. None is needed
+    for one on this machine."""
+    embedding, guards = settings.embedding, {}
+    place = "embedding.options.region"
+    embedders = {DEFAULT: (embedding.provider, embedding.options, place)}
+    for name, one in embedding.more.items():
+        embedders[name] = (one.provider, one.options, f"embedding.more.{name}.options.region")
+    for name, (provider, options, setting) in embedders.items():
+        region = provider_region(host.embedding_providers().get(provider), options)
+        where = Destination("embedding", provider, region, setting)
+        if guard := _guard(where, database, allowed_residency):
+            guards[name] = guard
+    return guards
 
 
 def blob_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
@@ -113,14 +124,9 @@ def speech_guard(settings: Settings, host: PluginHost, database: Database) -> Gu
     return _guard(where, database, allowed_residency)
 
 
-def ingest_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
-    """Refuses to ingest what may not be embedded, or its vectors kept, where that is done."""
-    return _all(settings, host, database, (embedding_guard, vector_guard))
-
-
 def search_guard(settings: Settings, host: PluginHost, database: Database) -> Guard | None:
-    """Refuses to search what may not go to the embedder, the vector store or the reranker."""
-    return _all(settings, host, database, (embedding_guard, vector_guard, reranking_guard))
+    """Refuses to search what may not go to the vector store or the reranker."""
+    return _all(settings, host, database, (vector_guard, reranking_guard))
 
 
 def provider_region(provider: Provider[Any] | None, options: Mapping[str, Any]) -> str:

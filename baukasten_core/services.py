@@ -13,6 +13,7 @@ from baukasten_core.contracts.mail import Mailer
 from baukasten_core.contracts.speech import SpeechProvider
 from baukasten_core.contracts.storage import BlobStore, VectorStore
 from baukasten_core.db.session import Database
+from baukasten_core.documents.embedders import Embedders
 from baukasten_core.documents.language import LanguageDetector
 from baukasten_core.health import HealthMemory
 from baukasten_core.plugins import PluginHost
@@ -21,6 +22,7 @@ from baukasten_core.settings import Settings
 if TYPE_CHECKING:
     from baukasten_core.accounts.tokens import AccessTokens
     from baukasten_core.documents.access import Guard
+    from baukasten_core.documents.mover import Mover
     from baukasten_core.documents.search import Searcher
     from baukasten_core.documents.service import Documents
     from baukasten_core.jobs import Jobs
@@ -38,7 +40,7 @@ class Services:
     settings: Settings
     host: PluginHost
     database: Database
-    embedder: EmbeddingProvider
+    embedders: Embedders
     gateway: LLMGateway
     vectors: VectorStore
     blobs: BlobStore
@@ -48,10 +50,15 @@ class Services:
     jobs: Jobs
     searcher: Searcher
     documents: Documents
+    mover: Mover
     languages: LanguageDetector = field(default_factory=LanguageDetector)
-    embedding_guard: Guard | None = None
     blob_guard: Guard | None = None
     speech: SpeechProvider | None = None
     speech_guard: Guard | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     health: HealthMemory = field(default_factory=HealthMemory)
+
+    @property
+    def embedder(self) -> EmbeddingProvider:
+        """The default embedder's provider."""
+        return self.embedders.default.provider

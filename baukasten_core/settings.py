@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "BAUKASTEN_"
@@ -156,13 +164,36 @@ class DocumentSettings(Section):
     fetch_mib: int = Field(10, ge=1, description="Most that is read from an address, MiB.")
 
 
+class EmbedderSettings(Section):
+    """A further embedder."""
+
+    provider: str
+    options: Mapping[str, Any] = Field(default_factory=dict)
+
+
 class EmbeddingSettings(Section):
     """The embedder."""
 
     provider: str = Field("openvino", description="Embedding provider.")
     options: Mapping[str, Any] = Field(default_factory=dict, description="Its own options.")
+    more: Mapping[str, EmbedderSettings] = Field(
+        default_factory=dict,
+        description="Further embedders by name, `provider` and `options` each: those whose spaces "
+        "documents are still in, or are to be moved to (`baukasten embeddings`).",
+    )
     threads: int | None = Field(None, ge=1, description="Threads; unset: what the replica has.")
     max_queue: int = Field(512, ge=1, description="Requests that may wait before 503.")
+
+    @field_validator("more")
+    @classmethod
+    def _no_second_default(
+        cls, more: Mapping[str, EmbedderSettings]
+    ) -> Mapping[str, EmbedderSettings]:
+        if "default" in more:
+            raise ValueError(
+                "`default` is the embedder of `embedding.provider`; call this one something else"
+            )
+        return more
 
 
 class RetrievalSettings(Section):

@@ -72,8 +72,10 @@ def processors(settings: Settings, host: PluginHost) -> list[Processor]:
     record. One whose region nobody declared is left out: the residency guard lets nothing
     through to it."""
     found = _language_models(settings, host)
+    more = settings.embedding.more.values()
     for kind, provider, options in (
         ("embedding", settings.embedding.provider, settings.embedding.options),
+        *(("embedding", one.provider, one.options) for one in more),
         ("reranking", settings.retrieval.reranker, settings.retrieval.reranker_options),
         ("speech", settings.speech.provider, settings.speech.options),
         ("mail", settings.mail.provider, settings.mail.options),

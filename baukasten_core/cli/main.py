@@ -14,6 +14,10 @@ from baukasten_core.contracts.commands import Command
 
 COMMANDS = (
     Command("admin", "baukasten_core.cli.admin:admin", "Make or promote an admin."),
+    Command(
+        *("embeddings", "baukasten_core.cli.embeddings:embeddings"),
+        "Move documents to another embedding space.",
+    ),
     Command("eval", "baukasten_core.cli.eval:evaluation", "How good the search is."),
     Command("login", "baukasten_core.cli.login:login", "Sign in to a running platform."),
     Command("ingest", "baukasten_core.cli.ingest:ingest", "Files and folders into a project."),

@@ -33,6 +33,8 @@ class VectorStore(Protocol):
     security. `session` is the caller's transaction, already bound to a tenant; a store inside
     PostgreSQL works in it, a foreign store scopes its own query by `tenant_id`.
 
+    A document may have vectors in two spaces while it moves from one to the other.
+
     `in_database`: its vectors are rows that go with their chunks (a foreign key says so). A store
     of which this is not true is told what to remove after the rows have gone, so it remembers the
     tenant, project and document of each vector.
@@ -84,9 +86,10 @@ class VectorStore(Protocol):
         document_ids: Sequence[UUID] | None = None,
         *,
         project_id: UUID | None = None,
+        space: str | None = None,
     ) -> None:
         """Forget the vectors of these documents, of a project, or, with neither, of the whole
-        tenant, in every space. Idempotent."""
+        tenant: in every space, or in the one whose id `space` is. Idempotent."""
         ...
 
 

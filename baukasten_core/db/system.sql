@@ -697,3 +697,69 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp
       AND (p_before IS NULL OR (created_at, id) < (p_before, p_before_id))
     ORDER BY created_at DESC, id DESC LIMIT p_limit
 $$;
+
+-- === Moving to another embedding space ==========================================================
+-- Private documents move with the others, so what finds and flips them sees them all; it answers
+-- ids and counts. Not for anybody's transaction: the operator's commands and their job have no user.
+
+-- How much is in which space: of a tenant, or of all.
+CREATE FUNCTION core.spaces_in_use(p_tenant uuid)
+RETURNS TABLE (tenant_id uuid, project_id uuid, space text, other_space text, documents bigint,
+               chunks bigint, other_chunks bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT d.tenant_id, d.project_id, d.space, d.other_space, count(*), sum(d.chunk_count),
+           sum(d.other_count)
+    FROM core.documents d
+    WHERE core.caller() IS NULL AND d.space IS NOT NULL AND d.status = 'ready'
+      AND (p_tenant IS NULL OR d.tenant_id = p_tenant)
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+$$;
+
+-- The moves of all tenants.
+CREATE FUNCTION core.all_space_moves() RETURNS SETOF core.space_moves
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT * FROM core.space_moves WHERE core.caller() IS NULL ORDER BY created_at
+$$;
+
+-- Documents of a project (NULL: of none) that lack vectors in a space, and whose they are.
+CREATE FUNCTION core.documents_to_move(p_tenant uuid, p_project uuid, p_space text, p_limit integer)
+RETURNS TABLE (id uuid, user_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT d.id, d.user_id FROM core.documents d
+    WHERE core.caller() IS NULL AND d.tenant_id = p_tenant
+      AND d.project_id IS NOT DISTINCT FROM p_project AND d.status = 'ready'
+      AND d.space <> p_space
+      AND (d.other_space IS DISTINCT FROM p_space OR d.other_count < d.chunk_count)
+    ORDER BY d.user_id, d.id LIMIT p_limit
+$$;
+
+-- Documents of a project (NULL: of none) that have vectors in a second space.
+CREATE FUNCTION core.documents_in_two_spaces(p_tenant uuid, p_project uuid, p_limit integer)
+RETURNS TABLE (id uuid, user_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    SELECT d.id, d.user_id FROM core.documents d
+    WHERE core.caller() IS NULL AND d.tenant_id = p_tenant
+      AND d.project_id IS NOT DISTINCT FROM p_project AND d.other_space IS NOT NULL
+    ORDER BY d.user_id, d.id LIMIT p_limit
+$$;
+
+-- From here on, the documents of a project (NULL: of none) that have all of their vectors in a
+-- space are searched there, and its new documents go to p_new (NULL: to the default). Whoever
+-- writes vectors holds the lock shared and looks after it where they go (documents/indexing.py).
+CREATE FUNCTION core.flip_space(p_tenant uuid, p_project uuid, p_space text, p_new text)
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+DECLARE
+    v_flipped bigint;
+BEGIN
+    IF core.caller() IS NOT NULL THEN RETURN 0; END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended(coalesce(p_project, p_tenant)::text, 0));
+    UPDATE core.documents d
+    SET space = d.other_space, other_space = d.space, other_count = d.chunk_count
+    WHERE d.tenant_id = p_tenant AND d.project_id IS NOT DISTINCT FROM p_project
+      AND d.status = 'ready' AND d.other_space = p_space AND d.other_count = d.chunk_count;
+    GET DIAGNOSTICS v_flipped = ROW_COUNT;
+    UPDATE core.space_moves m SET space = p_new, flipped = true
+    WHERE m.tenant_id = p_tenant AND m.project_id IS NOT DISTINCT FROM p_project;
+    RETURN v_flipped;
+END $$;

@@ -46,11 +46,12 @@ def postings_of(chunks: Sequence[tuple[int, Sequence[str]]]) -> dict[str, list[i
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What is searched: how many chunks and terms, in which languages."""
+    """What is searched: how many chunks and terms, in which languages and embedding spaces."""
 
     chunks: int
     terms: int
     languages: tuple[str | None, ...]
+    spaces: frozenset[str] = frozenset()
 
     @property
     def average_length(self) -> float:
@@ -76,16 +77,18 @@ class Scores:
 
 
 _COUNTS = (
-    "SELECT language, sum(chunk_count) AS chunks, sum(term_count) AS terms FROM core.documents"
-    " WHERE tenant_id = :tenant AND chunk_count > 0"
+    "SELECT language, space, sum(chunk_count) AS chunks, sum(term_count) AS terms"
+    " FROM core.documents WHERE tenant_id = :tenant AND chunk_count > 0"
 )
-CORPUS = text(f"{_COUNTS} GROUP BY language ORDER BY language")
-CORPUS_OF_PROJECT = text(f"{_COUNTS} AND project_id = :project GROUP BY language ORDER BY language")
+_EACH = "GROUP BY language, space ORDER BY language, space"
+CORPUS = text(f"{_COUNTS} {_EACH}")
+CORPUS_OF_PROJECT = text(f"{_COUNTS} AND project_id = :project {_EACH}")
 
 
 class Corpora:
     """Corpora as their searchers see them. Counting reads a row for each document, so a large one
-    is remembered for some seconds: a few documents more or less move its averages by nothing."""
+    is remembered for some seconds: a few documents more or less move its averages by nothing. Who
+    finds that its documents have moved to another space forgets it."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[Scope, UUID | None], tuple[float, Corpus]] = {}
@@ -99,6 +102,10 @@ class Corpora:
             found = await corpus(session, scope.tenant_id, project_id)
             self._keep(key, found)
         return found
+
+    def forget(self, scope: Scope, project_id: UUID | None) -> bool:
+        """Count anew the next time; answers whether a count was remembered."""
+        return self._known.pop((scope, project_id), None) is not None
 
     def _keep(self, key: tuple[Scope, UUID | None], found: Corpus) -> None:
         if len(self._known) >= MOST_KEPT:
@@ -117,7 +124,8 @@ async def corpus(session: AsyncSession, tenant_id: UUID, project_id: UUID | None
     return Corpus(
         chunks=int(sum(row.chunks for row in rows)),
         terms=int(sum(row.terms for row in rows)),
-        languages=tuple(row.language for row in rows),
+        languages=tuple(dict.fromkeys(row.language for row in rows)),
+        spaces=frozenset(row.space for row in rows if row.space),
     )
 
 

@@ -8,15 +8,27 @@ from uuid import UUID, uuid5
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.embedding import EmbeddingSpace
 from baukasten_core.contracts.storage import VectorStore
 from baukasten_core.documents.bm25 import postings_of
-from baukasten_core.documents.models import Chunk, Document, postings
+from baukasten_core.documents.models import Chunk, Document, SpaceMove, postings
 from baukasten_core.documents.pieces import Piece
 from baukasten_core.documents.terms import index_terms
+
+
+class SpaceChanged(Exception):
+    """Meanwhile, new documents of the project go to another embedding space."""
+
+
+async def new_space(session: AsyncSession, tenant_id: UUID, project_id: UUID | None) -> str | None:
+    """The space that new documents of a project get; None: the default embedder's."""
+    query = select(SpaceMove.space).where(
+        SpaceMove.tenant_id == tenant_id, SpaceMove.project_id.is_not_distinct_from(project_id)
+    )
+    return (await session.scalars(query)).one_or_none()
 
 
 def chunk_id(document_id: UUID, ordinal: int) -> UUID:
@@ -47,12 +59,21 @@ async def write_batches(
     space: EmbeddingSpace,
     batches: Sequence[Batch],
     embeddings: NDArray[np.float32],
+    *,
+    chosen: str | None = None,
 ) -> Mapping[UUID, int]:
-    """Write a batch each of several documents of a tenant; answers how many chunks each has now.
+    """Write a batch each of several documents of a project; answers how many chunks each has now.
     One that is gone is left out, one that has all its chunks is ready.
 
     `embeddings` has a row for each piece, in order. The documents' rows are locked meanwhile: two
     workers at the same one (one of them was thought dead) write each batch once.
+
+    Args:
+        chosen: what `new_space` said when `space` was chosen.
+
+    Raises:
+        SpaceChanged: it says something else now, since the project has been moved; or a document
+            has been begun in another space.
     """
     rows = {row.id: row for row in await session.execute(LOCK, {"ids": _ids(batches)})}
     written = [
@@ -72,8 +93,11 @@ async def write_batches(
     await session.execute(INSERT_POSTINGS, _posting_values(written))
     kept = {id(batch) for batch in written}
     mask = [id(batch) in kept for batch in batches for _ in batch.pieces]
+    values = {"space": space.id, "chosen": chosen, **_counts(written)}
+    if (await session.execute(COUNT, values)).rowcount < len(written):  # type: ignore[attr-defined]
+        raise SpaceChanged
+    # After that: the database refuses vectors of a space that their document does not name.
     await vectors.add(session, space, tenant_id, chunks, embeddings[mask])
-    await session.execute(COUNT, {"space": space.id, **_counts(written)})
     return done | {
         batch.document_id: done[batch.document_id] + len(batch.pieces) for batch in written
     }
@@ -86,13 +110,19 @@ async def clear(
     await vectors.remove(session, tenant_id, [document_id])
     await session.execute(delete(postings).where(postings.c.document_id == document_id))
     await session.execute(delete(Chunk).where(Chunk.document_id == document_id))
-    counts = {"chunk_count": 0, "term_count": 0, "space": None}
-    await session.execute(update(Document).where(Document.id == document_id).values(counts))
+    values = {
+        **{"chunk_count": 0, "term_count": 0, "other_count": 0},
+        **{"space": None, "other_space": None},
+    }
+    await session.execute(update(Document).where(Document.id == document_id).values(values))
 
 
+# The lock of `core.flip_space`, shared among all who write. With it, a later statement sees where
+# new documents go, and it stays so until what is written is committed.
 LOCK = text(
-    "SELECT id, tenant_id, chunk_count FROM core.documents WHERE id = ANY(CAST(:ids AS uuid[]))"
-    " ORDER BY id FOR UPDATE"
+    "SELECT id, tenant_id, chunk_count, pg_advisory_xact_lock_shared(hashtextextended("
+    "CAST(coalesce(project_id, tenant_id) AS text), 0))"
+    " FROM core.documents WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE"
 )
 # Whose a part is, and whether it is private, is read from the document's own row.
 INSERT_CHUNKS = text(
@@ -121,7 +151,9 @@ COUNT = text(
     " status = CASE WHEN d.chunk_count + n.chunks = n.total THEN 'ready' ELSE 'processing' END"
     " FROM unnest(CAST(:documents AS uuid[]), CAST(:chunks AS integer[]),"
     " CAST(:totals AS integer[]), CAST(:terms AS integer[])) AS n (id, chunks, total, terms)"
-    " WHERE d.id = n.id"
+    " WHERE d.id = n.id AND (d.chunk_count = 0 OR d.space = :space)"
+    " AND CAST(:chosen AS text) IS NOT DISTINCT FROM (SELECT m.space FROM core.space_moves m"
+    " WHERE m.tenant_id = d.tenant_id AND m.project_id IS NOT DISTINCT FROM d.project_id)"
 )
 
 

@@ -9,26 +9,33 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from baukasten_core.contracts.auth import Scope
-from baukasten_core.contracts.embedding import EmbeddingProvider
+from baukasten_core.contracts.embedding import EmbeddingSpace
 from baukasten_core.contracts.showcase import TextTransform
 from baukasten_core.contracts.storage import BlobStore, VectorStore
 from baukasten_core.db.session import Database
 from baukasten_core.documents.access import Guard
+from baukasten_core.documents.embedders import Embedder, Embedders
 from baukasten_core.documents.extract import Extractor
 from baukasten_core.documents.files import file_key
-from baukasten_core.documents.indexing import Batch, clear, count_terms, write_batches
+from baukasten_core.documents.indexing import (
+    Batch,
+    SpaceChanged,
+    clear,
+    count_terms,
+    new_space,
+    write_batches,
+)
 from baukasten_core.documents.language import LanguageDetector
 from baukasten_core.documents.models import Document
 from baukasten_core.documents.pieces import Piece, Transform, cut, under
@@ -52,6 +59,14 @@ class Gone(Exception):
     """The document was deleted meanwhile."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What documents are embedded by, and the project's space (`new_space`) that says so."""
+
+    embedder: Embedder
+    new_space: str | None
+
+
 class Ingestor:
     """Makes documents searchable. `run` and `failed` are the handlers of the ingest job."""
 
@@ -59,7 +74,7 @@ class Ingestor:
         self,
         database: Database,
         blobs: BlobStore,
-        embedder: EmbeddingProvider,
+        embedders: Embedders,
         vectors: VectorStore,
         extractor: Extractor,
         jobs: Jobs,
@@ -70,7 +85,7 @@ class Ingestor:
     ) -> None:
         self._database = database
         self._blobs = blobs
-        self._embedder = embedder
+        self._embedders = embedders
         self._vectors = vectors
         self._extractor = extractor
         self._jobs = jobs
@@ -83,19 +98,20 @@ class Ingestor:
     async def run(self, scope: Scope, document_id: UUID) -> None:
         """Extract, cut, embed and write a document, and with a short one others that wait in its
         project. Idempotent; one that is gone or ready is left alone."""
-        document, others = await self._begin(scope, document_id)
+        document, others, chosen = await self._begin(scope, document_id)
         if document is None or document.status == "ready":
             return
         if self._guard is not None:
             await self._guard(scope, document.project_id)
+        await chosen.embedder.require(scope, document.project_id)
         try:
             if document.content is None:
                 await self._extract(scope, document)
             transform = await self._transform(scope, document.project_id)
-            if others and await self._together(scope, [document, *others], transform):
+            if others and await self._together(scope, chosen, [document, *others], transform):
                 return
             title, pieces = await asyncio.to_thread(self._cut, document, transform)
-            await self._index(scope, document, title, pieces)
+            await self._index(scope, chosen, document, title, pieces)
         except Gone:
             return
 
@@ -112,8 +128,8 @@ class Ingestor:
 
     async def _begin(
         self, scope: Scope, document_id: UUID
-    ) -> tuple[Document | None, Sequence[Document]]:
-        """The document, and others to do with it; nobody else begins with those now."""
+    ) -> tuple[Document | None, Sequence[Document], _Chosen]:
+        """The document, others to do with it, and by what; nobody else begins with those now."""
         async with self._database.transaction(scope) as session:
             document = await session.get(
                 Document,
@@ -122,9 +138,16 @@ class Ingestor:
                 with_for_update={"of": Document},
             )
             if document is None or document.status not in UNDECIDED:
-                return document, ()
+                return document, (), _Chosen(self._embedders.default, None)
             document.status = "processing"
-            return document, await claim_others(session, document)
+            others = await claim_others(session, document)
+            return document, others, await self._choose(session, document)
+
+    async def _choose(self, session: AsyncSession, document: Document) -> _Chosen:
+        """The embedder of the project's space, or the default one where that is not configured."""
+        space = await new_space(session, document.tenant_id, document.project_id)
+        embedder = self._embedders.by_space(space) if space else None
+        return _Chosen(embedder or self._embedders.default, space)
 
     async def _extract(self, scope: Scope, document: Document) -> None:
         key = file_key(document.tenant_id, document.project_id, document.id)
@@ -174,17 +197,23 @@ class Ingestor:
         return cut(document, transform, self._chunk_characters)
 
     async def _together(
-        self, scope: Scope, documents: Sequence[Document], transform: Transform | None
+        self,
+        scope: Scope,
+        chosen: _Chosen,
+        documents: Sequence[Document],
+        transform: Transform | None,
     ) -> bool:
         """Index short documents in one go, and the jobs of all but the first are done with; answers
         whether the first is. What goes wrong with one of them is found when its own turn comes."""
         try:
             batches, texts = await asyncio.to_thread(self._batches, documents, transform)
-            embeddings = await self._embedder.embed(texts)
-            await self._prepare(scope)
             first = documents[0]
+            embeddings = await chosen.embedder.embed(scope, first.project_id, texts)
+            space = await chosen.embedder.space()
+            await self._prepare(scope, space)
             async with self._database.transaction(scope) as session:
-                done = await self._write_batches(session, batches, embeddings)
+                writing = (session, self._vectors, space, batches, embeddings)
+                done = await write_batches(*writing, chosen=chosen.new_space)
                 others = [key for key in done if key != first.id]
                 await self._jobs.forget(session, first.tenant_id, job=INGEST, document_id=others)
             return first.id in done
@@ -210,51 +239,71 @@ class Ingestor:
         return batches, texts
 
     async def _index(
-        self, scope: Scope, document: Document, title: str, pieces: Sequence[Piece]
+        self,
+        scope: Scope,
+        chosen: _Chosen,
+        document: Document,
+        title: str,
+        pieces: Sequence[Piece],
     ) -> None:
-        done = await self._resume(scope, document, len(pieces))
+        """Into the space that the project's new documents get; anew if that changes meanwhile."""
+        while True:
+            try:
+                return await self._index_by(chosen, scope, document, title, pieces)
+            except SpaceChanged:
+                chosen = await self._start_over(scope, document)
+
+    async def _index_by(
+        self,
+        chosen: _Chosen,
+        scope: Scope,
+        document: Document,
+        title: str,
+        pieces: Sequence[Piece],
+    ) -> None:
+        space = await chosen.embedder.space()
+        done = await self._resume(scope, document, space, len(pieces))
         if done == len(pieces):
             async with self._database.transaction(scope) as session:
                 await _update(session, document.id, {"status": "ready", "chunk_total": done})
         while done < len(pieces):
-            batch = pieces[done : done + BATCH]
-            terms = await asyncio.to_thread(count_terms, batch, document.language, title)
-            done = await self._write(scope, title, Batch(document.id, batch, terms, len(pieces)))
+            part = pieces[done : done + BATCH]
+            terms = await asyncio.to_thread(count_terms, part, document.language, title)
+            batch = Batch(document.id, part, terms, len(pieces))
+            texts = [under(title, piece.text) for piece in part]
+            embeddings = await chosen.embedder.embed(scope, document.project_id, texts)
+            await self._prepare(scope, space)
+            async with self._database.transaction(scope) as session:
+                writing = (session, self._vectors, space, [batch], embeddings)
+                written = await write_batches(*writing, chosen=chosen.new_space)
+            if document.id not in written:
+                raise Gone
+            done = written[document.id]
 
-    async def _resume(self, scope: Scope, document: Document, total: int) -> int:
+    async def _resume(
+        self, scope: Scope, document: Document, space: EmbeddingSpace, total: int
+    ) -> int:
         """How many pieces are written already; none of them counts if they were made otherwise."""
         if not document.chunk_count:
             return 0
-        if document.chunk_total == total and document.space == self._embedder.space.id:
+        if document.chunk_total == total and document.space == space.id:
             return document.chunk_count
-        async with self._database.transaction(scope) as session:
-            await clear(session, self._vectors, document.tenant_id, document.id)
+        await self._start_over(scope, document)
         return 0
 
-    async def _prepare(self, scope: Scope) -> None:
+    async def _start_over(self, scope: Scope, document: Document) -> _Chosen:
+        """Take what is written of a document out again; answers what it is embedded by now."""
+        async with self._database.transaction(scope) as session:
+            await clear(session, self._vectors, document.tenant_id, document.id)
+            document.chunk_count = 0
+            return await self._choose(session, document)
+
+    async def _prepare(self, scope: Scope, space: EmbeddingSpace) -> None:
         """In a transaction of its own: making a table waits until nobody writes chunks."""
-        space = self._embedder.space
         if space.id not in self._prepared:
             async with self._database.transaction(scope) as session:
                 await self._vectors.prepare(session, space)
             self._prepared.add(space.id)
-
-    async def _write(self, scope: Scope, title: str, batch: Batch) -> int:
-        """Embed a batch and write it; answers how many chunks its document has now."""
-        texts = [under(title, piece.text) for piece in batch.pieces]
-        embeddings = await self._embedder.embed(texts)
-        await self._prepare(scope)
-        async with self._database.transaction(scope) as session:
-            done = await self._write_batches(session, [batch], embeddings)
-        if batch.document_id not in done:
-            raise Gone
-        return done[batch.document_id]
-
-    async def _write_batches(
-        self, session: AsyncSession, batches: Sequence[Batch], embeddings: NDArray[np.float32]
-    ) -> Mapping[UUID, int]:
-        space = self._embedder.space
-        return await write_batches(session, self._vectors, space, batches, embeddings)
 
 
 PROJECT = text("SELECT type, config FROM core.projects WHERE id = :id")

@@ -3,14 +3,16 @@ private: the database's own foreign keys say so (migration 0003)."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -63,7 +65,9 @@ class Document(TenantOwned, CoreBase):
 
     `content` is the extracted text, normalised; `pages` holds the offset of each page's first
     character. `chunk_count` of `chunk_total` chunks are indexed, with `term_count` terms, in
-    the embedding space `space`. `stored`: the original file is in the blob store.
+    the embedding space `space`: there they are searched. While the document is moved to another
+    space, or the move is not confirmed yet, `other_count` of them have vectors in `other_space`,
+    too. `stored`: the original file is in the blob store.
     `short_content` is the content unless it is long, for lists.
     """
 
@@ -87,6 +91,8 @@ class Document(TenantOwned, CoreBase):
     status: Mapped[str] = mapped_column(Text, server_default="queued")
     error: Mapped[str | None] = mapped_column(Text)
     space: Mapped[str | None] = mapped_column(Text)
+    other_space: Mapped[str | None] = mapped_column(Text)
+    other_count: Mapped[int] = mapped_column(server_default=text("0"))
     chunk_count: Mapped[int] = mapped_column(server_default=text("0"))
     chunk_total: Mapped[int | None]
     term_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
@@ -103,6 +109,7 @@ class Document(TenantOwned, CoreBase):
             *super().__table_args__,
             UniqueConstraint(*IDENTITY),
             CheckConstraint("status IN ('queued', 'processing', 'ready', 'failed')", name="status"),
+            CheckConstraint("other_space <> space", name="other_space"),
             Index(None, "tenant_id"),
             Index(None, "user_id"),
             Index(None, "tenant_id", "created_at", "id"),
@@ -170,3 +177,39 @@ postings = Table(
 )
 """A row for each term of a batch of a document's chunks: how many of them hold it, and `hits` as
 `bm25.pack` makes them."""
+
+
+class SpaceMove(CoreBase):
+    """A move of a project's documents to another embedding space; without a project, of those of
+    a tenant that are in none.
+
+    `space` is where its new documents go, None: to the default embedder's. `flipped`: documents
+    are searched in `to_space` now. `back`: it undoes a move. See `moves.py` for the states.
+    """
+
+    __tablename__ = "space_moves"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("core.tenants.id", ondelete="CASCADE"))
+    project_id: Mapped[UUID | None]
+    space: Mapped[str | None] = mapped_column(Text)
+    from_space: Mapped[str] = mapped_column(Text)
+    to_space: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    flipped: Mapped[bool] = mapped_column(server_default=false())
+    back: Mapped[bool] = mapped_column(server_default=false())
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "project_id"],
+            ["core.projects.tenant_id", "core.projects.id"],
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("tenant_id", "project_id", postgresql_nulls_not_distinct=True),
+        CheckConstraint(
+            "state IN ('running', 'paused', 'failed', 'moved', 'dropping', 'settled')",
+            name="state",
+        ),
+    )

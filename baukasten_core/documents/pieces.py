@@ -35,7 +35,7 @@ def cut(document: Document, transform: Transform | None, most: int) -> tuple[str
     if transform is None:
         chunks = split(content, max_characters=most, pages=pages)
         pieces = [Piece(n, c.text, c.start, c.end, c.page) for n, c in enumerate(chunks)]
-        return title_of(document), pieces
+        return title_of(document.title, document.filename), pieces
     transformed = transform(content)
     return "", [
         Piece(number, part.text, start, end, page_at(pages, start))
@@ -44,9 +44,9 @@ def cut(document: Document, transform: Transform | None, most: int) -> tuple[str
     ]
 
 
-def title_of(document: Document) -> str:
+def title_of(title: str | None, filename: str | None) -> str:
     """What a document is called: by whoever put it in, by itself, or by its file's name."""
-    return document.title or Path(document.filename or "").stem
+    return title or Path(filename or "").stem
 
 
 def under(title: str, text: str) -> str:

@@ -5,30 +5,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.auth import Principal, Scope
-from baukasten_core.contracts.embedding import EmbeddingProvider
 from baukasten_core.contracts.reranking import Reranker
 from baukasten_core.contracts.retrieval import Passage
 from baukasten_core.contracts.storage import VectorStore
 from baukasten_core.db.session import Database
 from baukasten_core.documents import bm25
 from baukasten_core.documents.access import Guard, require_project, within_project
+from baukasten_core.documents.bm25 import Corpus
 from baukasten_core.documents.closeness import closeness
+from baukasten_core.documents.embedders import Embedders
 from baukasten_core.documents.indexing import chunk_id
-from baukasten_core.documents.models import Chunk, Document
+from baukasten_core.documents.models import Document
+from baukasten_core.documents.nearest import Filter, Key, Moved, Nearest, Senses
 from baukasten_core.documents.scoring import Scoring
 from baukasten_core.documents.terms import variants
 from baukasten_core.documents.text import normalize
-from baukasten_core.errors import BadRequest
+from baukasten_core.errors import BadRequest, Unavailable
 
 SHORTEST_QUERY = 3
 CANDIDATES = 100
@@ -40,7 +41,9 @@ PASSAGES_A_DOCUMENT = 3
 
 DEFAULT = Scoring()
 
-Key = tuple[UUID, int]
+LOOKS = 4
+"""How often is looked at most, where documents move to another space meanwhile."""
+
 Signs = tuple[float, float]
 """Cosine, and share of the query's words."""
 
@@ -57,18 +60,28 @@ class DocumentHit:
 @dataclass(frozen=True, slots=True)
 class _Query:
     text: str
-    vector: NDArray[np.float32]
     limit: int
-    project_id: UUID | None
-    documents: Sequence[UUID] | None
+    enough: int
+    within: Filter
     language: str | None
+
+    @property
+    def project_id(self) -> UUID | None:
+        return self.within.project_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    signs: Mapping[UUID, Signs]
+    passages: list[Passage]
 
 
 class Searcher:
     """Searches what a principal may see.
 
     Args:
-        guard: refuses before a query or a passage is sent where its tenant's data must not go.
+        guard: refuses before a query or a passage is sent where its tenant's data must not go;
+            each embedder has one of its own.
         reranker: reads the best passages once more; its relevance is the score then.
         scoring: what each sign counts.
     """
@@ -76,7 +89,7 @@ class Searcher:
     def __init__(
         self,
         database: Database,
-        embedder: EmbeddingProvider,
+        embedders: Embedders,
         vectors: VectorStore,
         *,
         guard: Guard | None = None,
@@ -84,8 +97,7 @@ class Searcher:
         scoring: Scoring = DEFAULT,
     ) -> None:
         self._database = database
-        self._embedder = embedder
-        self._vectors = vectors
+        self._nearest = Nearest(embedders, vectors)
         self._guard = guard
         self._reranker = reranker
         self._scoring = scoring
@@ -109,8 +121,8 @@ class Searcher:
 
         Raises:
             BadRequest: the query has fewer than three characters.
-            ProviderUnavailable: the embedder is loading or down.
-            ResidencyViolation: the data may not go where the embedder or the reranker is.
+            ProviderUnavailable: an embedder is loading or down.
+            ResidencyViolation: the data may not go where an embedder or the reranker is.
         """
         return (
             await self._passages(
@@ -163,15 +175,36 @@ class Searcher:
         project_id = within_project(principal, project_id)
         if self._guard is not None:
             await self._guard(principal.scope, project_id)
-        # Before the transaction: nobody waits for a model while holding a connection.
-        vector = (await self._embedder.embed([wanted], priority="query"))[0]
-        asked = _Query(wanted, vector, limit, project_id, documents, language)
-        async with self._database.transaction(principal.scope) as session:
-            signs = await self._candidates(session, principal.scope, asked)
-            best = sorted(signs, key=lambda chunk: (-self._scoring.score(*signs[chunk]), chunk))
-            passages = await _read(session, best[: max(enough, READ_CLOSELY)])
-        passages = await asyncio.to_thread(self._read_closely, wanted, passages, signs)
+        asked = _Query(wanted, limit, enough, Filter(project_id, documents), language)
+        found = await self._look(principal.scope, asked)
+        passages = await asyncio.to_thread(self._read_closely, wanted, found.passages, found.signs)
         return await self._reranked(wanted, passages)
+
+    async def _look(self, scope: Scope, query: _Query) -> _Found:
+        """Once, as a rule: again where documents are in spaces that the query was not embedded
+        for, since nobody knew, or they have moved there meanwhile."""
+        senses = await self._nearest.sense(scope, query.project_id, query.text)
+        for left in reversed(range(LOOKS)):
+            async with self._database.transaction(scope) as session:
+                corpus = await self._corpora.get(session, scope, query.project_id)
+                if not left or not self._nearest.lacks(senses, corpus):
+                    with suppress(Moved):
+                        return await self._find(session, scope, query, corpus, senses)
+                    self._corpora.forget(scope, query.project_id)
+            await self._nearest.widen(scope, query.project_id, senses, corpus)
+        raise Unavailable("Documents are on the move; ask again in a moment.", retry_after=1)
+
+    async def _find(
+        self, session: AsyncSession, scope: Scope, query: _Query, corpus: Corpus, senses: Senses
+    ) -> _Found:
+        """Raises `Moved`."""
+        signs = await self._candidates(session, scope, query, corpus, senses)
+        best = sorted(signs, key=lambda chunk: (-self._scoring.score(*signs[chunk]), chunk))
+        passages, spaces = await _read(session, best[: max(query.enough, READ_CLOSELY)])
+        if not spaces <= corpus.spaces:
+            raise Moved
+        self._nearest.remember(scope, query.project_id, corpus)
+        return _Found(signs, passages)
 
     def _read_closely(
         self, query: str, passages: Sequence[Passage], signs: Mapping[UUID, Signs]
@@ -185,18 +218,21 @@ class Searcher:
         return _ranked(values, passages)
 
     async def _candidates(
-        self, session: AsyncSession, scope: Scope, query: _Query
+        self, session: AsyncSession, scope: Scope, query: _Query, corpus: Corpus, senses: Senses
     ) -> dict[UUID, Signs]:
-        """The signs of each chunk that either way brought."""
+        """The signs of each chunk that either way brought. Raises `Moved`."""
         tenant_id = scope.tenant_id
         assert tenant_id is not None, "a principal has a tenant"
-        corpus = await self._corpora.get(session, scope, query.project_id)
         if not corpus.chunks:
             await require_project(session, query.project_id)  # or there is none
             return {}
         count = max(CANDIDATES, query.limit * PASSAGES_A_DOCUMENT)
-        cosines = await self._cosines(session, tenant_id, query, limit=count, size=corpus.chunks)
-        places = await _places(session, cosines)
+        asked = (session, tenant_id, senses, corpus, query.within)
+        near = await self._nearest.best(*asked, limit=count)
+        if self._nearest.missed(near, senses, corpus, query.within) and self._corpora.forget(
+            scope, query.project_id
+        ):
+            raise Moved
         languages = (query.language,) if query.language else corpus.languages
         # In a thread: the first German query may have to load or make a list of words.
         words = await asyncio.to_thread(variants, query.text, languages)
@@ -207,42 +243,18 @@ class Searcher:
             words,
             limit=count,
             project_id=query.project_id,
-            document_ids=query.documents,
-            also=sorted(places.values()),
+            document_ids=query.within.documents,
+            also=sorted(near.places.values()),
         )
+        places, cosines = dict(near.places), dict(near.cosines)
         for document, ordinal in _best(lexical.scores, count):
             places.setdefault(chunk_id(document, ordinal), (document, ordinal))
         missing = [chunk for chunk in places if chunk not in cosines]
         if missing:
-            cosines |= await self._cosines(
-                session, tenant_id, query, limit=len(missing), chunk_ids=missing
-            )
+            cosines |= await self._nearest.cosines(*asked, missing)
         return {
             chunk: (cosines.get(chunk, 0.0), lexical.share(key)) for chunk, key in places.items()
         }
-
-    async def _cosines(
-        self,
-        session: AsyncSession,
-        tenant_id: UUID,
-        query: _Query,
-        *,
-        limit: int,
-        chunk_ids: Sequence[UUID] | None = None,
-        size: int | None = None,
-    ) -> dict[UUID, float]:
-        hits = await self._vectors.search(
-            session,
-            self._embedder.space,
-            tenant_id,
-            query.vector,
-            limit=limit,
-            project_id=query.project_id,
-            document_ids=query.documents,
-            chunk_ids=chunk_ids,
-            size=size,
-        )
-        return {hit.chunk_id: hit.cosine for hit in hits}
 
     async def _reranked(self, query: str, passages: list[Passage]) -> list[Passage]:
         if self._reranker is None or not passages:
@@ -268,28 +280,21 @@ def _best(scores: Any, count: int) -> Iterable[Key]:
     return sorted(scores, key=lambda key: (-scores[key], key))[:count]
 
 
-async def _places(session: AsyncSession, chunks: Iterable[UUID]) -> dict[UUID, Key]:
-    """Which document and ordinal each chunk is. A store outside PostgreSQL may name chunks that
-    are gone, or are not the caller's: here they fall out."""
-    rows = await session.execute(
-        select(Chunk.id, Chunk.document_id, Chunk.ordinal).where(Chunk.id.in_(list(chunks)))
-    )
-    return {row.id: (row.document_id, row.ordinal) for row in rows}
-
-
 READ = text(
     "SELECT c.id, c.document_id, c.text, c.start_offset, c.end_offset, c.page,"
-    " coalesce(d.title, d.filename, d.url, '') AS title"
+    " coalesce(d.title, d.filename, d.url, '') AS title, d.space"
     " FROM core.chunks c JOIN core.documents d ON d.tenant_id = c.tenant_id AND d.id ="
     " c.document_id WHERE c.id = ANY(CAST(:ids AS uuid[]))"
 )
 
 
-async def _read(session: AsyncSession, chunks: Sequence[UUID]) -> list[Passage]:
-    """The passages, not scored yet."""
+async def _read(
+    session: AsyncSession, chunks: Sequence[UUID]
+) -> tuple[list[Passage], frozenset[str]]:
+    """The passages, not scored yet, and the spaces in which they are searched."""
     rows = await session.execute(READ, {"ids": list(chunks)})
     found = {row.id: row for row in rows}
-    return [
+    passages = [
         Passage(
             chunk_id=chunk,
             document_id=found[chunk].document_id,
@@ -303,3 +308,4 @@ async def _read(session: AsyncSession, chunks: Sequence[UUID]) -> list[Passage]:
         for chunk in chunks
         if chunk in found
     ]
+    return passages, frozenset(row.space for row in found.values() if row.space)

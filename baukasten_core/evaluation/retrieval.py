@@ -100,11 +100,8 @@ def searchers(services: Services) -> Mapping[str, Searcher]:
     }
     if services.settings.retrieval.reranker is not None:
         parts["without the reranker"] = Scoring()
-    stores = services.database, services.embedder, services.vectors
-    alone = {
-        name: Searcher(*stores, guard=services.embedding_guard, scoring=scoring)
-        for name, scoring in parts.items()
-    }
+    stores = services.database, services.embedders, services.vectors
+    alone = {name: Searcher(*stores, scoring=scoring) for name, scoring in parts.items()}
     return {WHOLE: services.searcher, **alone}
 
 

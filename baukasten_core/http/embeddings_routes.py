@@ -19,6 +19,7 @@ from baukasten_core.contracts.embedding import (
     Priority,
     TextOrTokens,
 )
+from baukasten_core.documents.embedders import Embedder, Embedders
 from baukasten_core.errors import BadRequest, ModelNotFound
 from baukasten_core.http.dependencies import CurrentKit, ServicesDep
 from baukasten_core.http.openai_errors import OpenAIRoute, openai_responses
@@ -122,21 +123,30 @@ class EmbeddingsOut(BaseModel):
 @router.post("/v1/embeddings", response_model=EmbeddingsOut)
 async def embeddings(body: EmbeddingsRequest, kit: CurrentKit, services: ServicesDep) -> Response:
     """Vectors of one or many texts, from the platform's embedding model."""
-    space = services.embedder.space
-    if body.model not in ("", space.model):
-        raise ModelNotFound(f"The model `{body.model}` is not here; this one is: `{space.model}`")
+    scope = kit.principal.scope
+    asked = embedder_of(services.embedders, body.model)
+    embedder, space = asked.provider, asked.provider.space
     if body.dimensions not in (None, space.dimensions):
         raise BadRequest(f"`{space.model}` has {space.dimensions} dimensions, no other number")
     # One text is somebody's question, many are somebody's collection.
     priority: Priority = "query" if len(body.input) == 1 else "bulk"
-    await kit.require_embedding()
-    embedder = services.embedder
+    await asked.require(scope, scope.project_id)
     if _counts(embedder):
         embedded = await embedder.embed_counted(body.input, priority=priority)
         return _answer(embedded.vectors, body, space, sum(embedded.tokens), embedded.cut)
     texts = _texts(body.input)
     vectors = await embedder.embed(texts, priority=priority)
     return _answer(vectors, body, space, sum(map(_estimate, texts)), None)
+
+
+def embedder_of(embedders: Embedders, model: str | None) -> Embedder:
+    """The embedder of a model. Raises `ModelNotFound`, naming those that are here,
+    and `ProviderUnavailable` where only a server knows which model it has."""
+    found = embedders.of_model(model)
+    if found is None:
+        known = ", ".join(f"`{each.provider.space.model}`" for each in embedders)
+        raise ModelNotFound(f"The model `{model}` is not here; these are: {known}.")
+    return found
 
 
 def _counts(embedder: EmbeddingProvider) -> TypeGuard[CountingEmbedder]:

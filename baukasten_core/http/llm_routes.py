@@ -13,9 +13,10 @@ from pydantic import BaseModel, Field
 
 from baukasten_core.contracts.gateway import GatewayEvent, Routed, collect
 from baukasten_core.contracts.llm import Finished, GenerateRequest, Message, TextDelta, Usage
-from baukasten_core.errors import BaukastenError, ModelNotFound
+from baukasten_core.errors import BaukastenError
 from baukasten_core.http import sse
 from baukasten_core.http.dependencies import CurrentKit, ServicesDep
+from baukasten_core.http.embeddings_routes import embedder_of
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.llm_sources import (
     PlainText,
@@ -184,12 +185,11 @@ async def models(kit: CurrentKit, provider: str | None = None) -> ModelsOut:
 @router.post("/embed", response_model=EmbedOut)
 async def embed(body: EmbedIn, kit: CurrentKit, services: ServicesDep) -> EmbedOut:
     """The vector of a text, from the platform's embedding model."""
-    space = services.embedder.space
-    if body.model not in (None, "", space.model):
-        raise ModelNotFound(f"The model `{body.model}` is not here; this one is: `{space.model}`.")
-    vectors = await kit.embed([body.text])
+    embedder, scope = embedder_of(services.embedders, body.model), kit.principal.scope
+    vectors = await embedder.embed(scope, scope.project_id, [body.text], priority="query")
     vector = [float(value) for value in vectors[0]]
-    return EmbedOut(embedding=vector, model=space.model, dimensions=len(vector))
+    model = embedder.provider.space.model
+    return EmbedOut(embedding=vector, model=model, dimensions=len(vector))
 
 
 def _messages(body: GenerateIn, prompt: str) -> tuple[Message, ...]:

@@ -39,13 +39,16 @@ LINK_TOKEN = re.compile(r"#token=([\w-]+)")
 class FakeEmbedder:
     """Texts that share words (or their first five letters) are near; the same on every run.
 
-    A hashed bag of words, so that search tests are fast and still mean something.
+    A hashed bag of words, so that search tests are fast and still mean something. Each
+    `variant` has places of its own for the words, so that its vectors mean nothing to another's.
     """
 
     name = "fake"
 
-    def __init__(self, dimensions: int = 256) -> None:
-        self.space = EmbeddingSpace("fake", "hashed-words", "1", dimensions, max_tokens=100_000)
+    def __init__(self, dimensions: int = 256, variant: str = "") -> None:
+        model = f"hashed-words{variant}"
+        self.space = EmbeddingSpace("fake", model, "1", dimensions, max_tokens=100_000)
+        self._salt = zlib.crc32(variant.encode())
 
     async def embed(
         self, texts: Sequence[str], *, priority: Priority = "bulk"
@@ -61,7 +64,7 @@ class FakeEmbedder:
         return vectors
 
     def _place(self, word: str) -> int:
-        code = zlib.crc32(word.encode("utf-8", "replace"))
+        code = zlib.crc32(word.encode("utf-8", "replace"), self._salt)
         return 1 + code % (self.space.dimensions - 1)
 
 
@@ -216,9 +219,10 @@ class MemoryVectorStore:
         document_ids: Sequence[UUID] | None = None,
         *,
         project_id: UUID | None = None,
+        space: str | None = None,
     ) -> None:
         for key, vector in list(self.vectors.items()):
-            if _is_in(vector, tenant_id, project_id, document_ids):
+            if space in (None, key[0]) and _is_in(vector, tenant_id, project_id, document_ids):
                 del self.vectors[key]
 
 

@@ -22,6 +22,7 @@ from ray.serve.handle import DeploymentHandle
 
 from baukasten_core.contracts.embedding import EmbeddingSpace, Priority
 from baukasten_core.contracts.gateway import LOCAL, GatewayCall, GatewayEvent, ModelListing
+from baukasten_core.documents.embedders import DEFAULT
 from baukasten_core.errors import (
     BaukastenError,
     ProviderTimeout,
@@ -55,10 +56,14 @@ class EmbedderHandle:
         space: what the configured provider computes; None where only an answer of its server
             tells. Then the application is asked in the background until it knows.
         handle: by default, the running application's.
+        embedder: which of the configured ones, by its name in the settings.
     """
 
-    def __init__(self, space: EmbeddingSpace | None, handle: Any = None) -> None:
+    def __init__(
+        self, space: EmbeddingSpace | None, handle: Any = None, *, embedder: str = DEFAULT
+    ) -> None:
         self.name = "embedder"
+        self._embedder = embedder
         self._space = space
         self._remote = Remote("embedder", handle)
         self._learning = None if space else asyncio.create_task(self._learn_in_time())
@@ -81,12 +86,12 @@ class EmbedderHandle:
             return np.empty((0, self.space.dimensions), dtype=np.float32)
         seconds = QUERY_SECONDS if priority == "query" else BULK_SECONDS
         vectors: NDArray[np.float32] = await self._remote.call(
-            "embed", list(texts), priority, seconds=seconds
+            "embed", list(texts), priority, self._embedder, seconds=seconds
         )
         return vectors
 
     async def _learn(self) -> None:
-        self._space = await self._remote.call("space", seconds=QUERY_SECONDS)
+        self._space = await self._remote.call("space", self._embedder, seconds=QUERY_SECONDS)
 
     async def _learn_in_time(self) -> None:
         while self._space is None:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.db.session import Database
+from baukasten_core.documents.embedders import Embedders
 from baukasten_core.documents.extract import Extractor
 from baukasten_core.documents.fetch import Fetcher
 from baukasten_core.documents.ingest import Ingestor
@@ -61,7 +62,9 @@ class Room:
     def __init__(self, database: Database, extractor: Extractor) -> None:
         self.database, self.blobs, embedder = database, MemoryBlobStore(), FakeEmbedder()
         vectors = PgVectorStore(PgVectorConfig())
-        self.ingestor = Ingestor(database, self.blobs, embedder, vectors, extractor, Jobs())
+        self.ingestor = Ingestor(
+            *(database, self.blobs, Embedders(embedder), vectors, extractor, Jobs())
+        )
         self.documents = Documents(
             database,
             self.blobs,
@@ -71,7 +74,7 @@ class Room:
             Fetcher(extractor.limits, allowed=lambda address: True),
             self.ingestor,
         )
-        self.searcher = Searcher(database, embedder, vectors)
+        self.searcher = Searcher(database, Embedders(embedder), vectors)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

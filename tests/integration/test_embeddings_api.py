@@ -17,6 +17,7 @@ import tokenizers
 from fastapi import FastAPI
 
 from baukasten_core.contracts.embedding import EmbeddingProvider
+from baukasten_core.documents.embedders import Embedders
 from baukasten_core.providers.embedding.weights import LocalModelConfig
 from baukasten_core.services import Services
 from baukasten_core.settings import Settings
@@ -160,7 +161,7 @@ async def test_more_than_the_queue_takes_is_503_with_a_time_to_come_back(
 def fake(app: FastAPI, services: Services) -> Iterator[EmbeddingProvider]:
     """A provider that answers vectors and no more than that."""
     embedder = FakeEmbedder(8)
-    app.state.services = dataclasses.replace(services, embedder=embedder)
+    app.state.services = dataclasses.replace(services, embedders=Embedders(embedder))
     yield embedder
     app.state.services = services
 

@@ -22,6 +22,7 @@ from baukasten_core.contracts.embedding import Priority
 from baukasten_core.contracts.showcase import TransformedText
 from baukasten_core.db.session import Database
 from baukasten_core.db.urls import libpq_url
+from baukasten_core.documents.embedders import Embedders
 from baukasten_core.documents.extract import Extractor
 from baukasten_core.documents.fetch import Fetcher
 from baukasten_core.documents.ingest import BATCH, Ingestor
@@ -109,7 +110,7 @@ async def room(database: Database) -> AsyncIterator[Room]:
         ingestor = Ingestor(
             database,
             blobs,
-            embedder,
+            Embedders(embedder),
             vectors,
             extractor,
             Jobs(),
@@ -117,9 +118,8 @@ async def room(database: Database) -> AsyncIterator[Room]:
             chunk_characters=200,
         )
         documents = Documents(database, blobs, vectors, Jobs(), extractor, Fetcher(), ingestor)
-        yield Room(
-            database, documents, ingestor, Searcher(database, embedder, vectors), embedder, blobs
-        )
+        searcher = Searcher(database, Embedders(embedder), vectors)
+        yield Room(database, documents, ingestor, searcher, embedder, blobs)
 
 
 @pytest.fixture

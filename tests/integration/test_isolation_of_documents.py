@@ -16,6 +16,7 @@ from sqlalchemy import text
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.db.session import Database
 from baukasten_core.db.urls import libpq_url
+from baukasten_core.documents.embedders import Embedders
 from baukasten_core.documents.extract import Extractor
 from baukasten_core.documents.fetch import Fetcher
 from baukasten_core.documents.ingest import Ingestor
@@ -76,13 +77,13 @@ class Story:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world(database_urls: DatabaseUrls) -> AsyncIterator[World]:
     database = Database(database_urls.app, pool_size=1)
-    embedder, vectors = FakeEmbedder(), PgVectorStore(PgVectorConfig())
+    embedders, vectors = Embedders(FakeEmbedder()), PgVectorStore(PgVectorConfig())
     async with Extractor() as extractor:
-        ingestor = Ingestor(database, MemoryBlobStore(), embedder, vectors, extractor, Jobs())
+        ingestor = Ingestor(database, MemoryBlobStore(), embedders, vectors, extractor, Jobs())
         documents = Documents(
             database, MemoryBlobStore(), vectors, Jobs(), extractor, Fetcher(), ingestor
         )
-        searcher = Searcher(database, embedder, vectors)
+        searcher = Searcher(database, embedders, vectors)
         yield World(database_urls, database, documents, ingestor, searcher)
     await database.close()
 

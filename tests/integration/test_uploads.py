@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.db.session import Database
+from baukasten_core.documents.embedders import Embedders
 from baukasten_core.documents.extract import Extractor
 from baukasten_core.documents.files import file_key
 from baukasten_core.documents.ingest import Ingestor
@@ -93,7 +94,9 @@ async def room(database: Database, tenant: Principal, tmp_path: Path) -> AsyncIt
     path = tmp_path / "file"
     path.write_text("Some text of an upload.")
     async with Extractor() as extractor:
-        ingestor = Ingestor(database, blobs, FakeEmbedder(), vectors, extractor, Jobs())
+        ingestor = Ingestor(
+            *(database, blobs, Embedders(FakeEmbedder()), vectors, extractor, Jobs())
+        )
         parts = (database, blobs, vectors, Jobs(), extractor, None, ingestor)
         documents, killed = Documents(*parts), KilledDocuments(*parts)
         blobs.documents, blobs.owner = documents, tenant

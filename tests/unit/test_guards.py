@@ -15,15 +15,14 @@ from baukasten_core.gateway.residency import LOCAL, UNDECLARED
 from baukasten_core.hookspecs import hookimpl
 from baukasten_core.parts import (
     blob_guard,
-    embedding_guard,
-    ingest_guard,
+    embedding_guards,
     provider_region,
     reranking_guard,
     search_guard,
     vector_guard,
 )
 from baukasten_core.plugins import PluginHost
-from baukasten_core.settings import Settings
+from baukasten_core.settings import EmbeddingSettings, Settings
 from baukasten_core.testing.fakes import FakeEmbedder, MemoryBlobStore, MemoryVectorStore
 
 NOWHERE = Database("postgresql://nobody@/nothing")
@@ -82,9 +81,24 @@ FAR: dict[str, Any] = {
     "storage": {"vectors": "far", "blobs": "far", "blob_options": {"bucket": "originals"}},
     "retrieval": {"reranker": "far"},
 }
+
+
+def embedding_guard(*given: Any) -> Any:
+    return embedding_guards(*given).get("default")
+
+
+def other_embedding_guard(settings: Settings, *given: Any) -> Any:
+    """Of an embedder like the default one, beside it."""
+    one = settings.embedding.model_dump(include={"provider", "options"})
+    embedding = EmbeddingSettings(more={"other": one})
+    return embedding_guards(settings.model_copy(update={"embedding": embedding}), *given).get(
+        "other"
+    )
+
+
 GUARDS = (
-    *(embedding_guard, vector_guard, blob_guard, reranking_guard),
-    *(ingest_guard, search_guard),
+    *(embedding_guard, other_embedding_guard, vector_guard, blob_guard, reranking_guard),
+    search_guard,
 )
 
 

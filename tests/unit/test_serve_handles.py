@@ -112,7 +112,7 @@ async def test_embedding_is_asked_for_with_its_priority() -> None:
     handle = Handle(np.ones((2, 3), dtype=np.float32))
     vectors = await EmbedderHandle(SPACE, handle).embed(["a", "b"], priority="query")
     assert vectors.shape == (2, 3)
-    assert handle.calls == [("embed", ["a", "b"], "query")]
+    assert handle.calls == [("embed", ["a", "b"], "query", "default")]
     assert (await EmbedderHandle(SPACE, Handle()).embed([])).shape == (0, 3)
 
 

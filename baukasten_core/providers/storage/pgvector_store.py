@@ -111,9 +111,12 @@ class PgVectorStore:
         document_ids: Sequence[UUID] | None = None,
         *,
         project_id: UUID | None = None,
+        space: str | None = None,
     ) -> None:
         condition, values = _scope(tenant_id, project_id, document_ids, None)
         for table in (await session.scalars(text(SPACES))).all():
+            if space is not None and table != f"vectors_{space}":
+                continue
             await session.execute(text(f"DELETE FROM core.{table} WHERE {condition}"), values)
 
     async def _exists(self, session: AsyncSession, space: EmbeddingSpace) -> bool:

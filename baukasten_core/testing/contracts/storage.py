@@ -263,6 +263,24 @@ class VectorStoreContract:
         hits = await self._search(store, database, stranger, theirs.vectors[0])
         assert {hit.chunk_id for hit in hits} == set(theirs.chunks)
 
+    async def test_one_space_can_be_forgotten_alone(
+        self, store: VectorStore, database: Database, tenant: Principal
+    ) -> None:
+        document = await self._document(store, database, tenant, count=2)
+        other = EmbeddingSpace("test", "suite, another", "1", dimensions=8)
+        async with database.transaction(tenant.scope) as session:
+            await store.prepare(session, other)
+        async with database.transaction(tenant.scope) as session:
+            query = text("UPDATE core.documents SET other_space = :space WHERE id = :id")
+            await session.execute(query, {"space": other.id, "id": document.id})
+            await store.add(session, other, tenant.tenant_id, document.chunks, document.vectors)
+            await store.remove(session, tenant.tenant_id, [document.id], space=other.id)
+            asked = (tenant.tenant_id, document.vectors[0])
+            assert not await store.search(session, other, *asked, limit=5)
+            assert len(await store.search(session, self.space, *asked, limit=5)) == 2
+            await store.remove(session, tenant.tenant_id, [document.id], space="0" * 16)
+            assert len(await store.search(session, self.space, *asked, limit=5)) == 2
+
     async def test_vectors_go_with_their_rows_or_can_be_removed_after_them(
         self, store: VectorStore, database: Database, tenant: Principal
     ) -> None:
@@ -288,7 +306,7 @@ class VectorStoreContract:
         async with database.transaction(owner.scope) as session:
             await store.prepare(session, self.space)
         async with database.transaction(owner.scope) as session:
-            document = await _insert(session, owner, count, project=project)
+            document = await _insert(session, owner, count, self.space, project=project)
             await store.add(session, self.space, owner.tenant_id, document.chunks, document.vectors)
         return document
 
@@ -323,7 +341,14 @@ class _Stored:
     vectors: NDArray[np.float32]
 
 
-async def _insert(session: AsyncSession, owner: Principal, count: int, *, project: bool) -> _Stored:
+async def _insert(
+    session: AsyncSession,
+    owner: Principal,
+    count: int,
+    space: EmbeddingSpace,
+    *,
+    project: bool,
+) -> _Stored:
     """A document with chunks, and random unit vectors for them."""
     document, project_id = uuid4(), uuid4() if project else None
     whose = {"tenant": owner.tenant_id, "user": owner.user_id, "project": project_id}
@@ -338,9 +363,10 @@ async def _insert(session: AsyncSession, owner: Principal, count: int, *, projec
     await session.execute(
         text(
             "INSERT INTO core.documents (id, tenant_id, user_id, project_id, type, media_type,"
-            " size, sha256) VALUES (:id, :tenant, :user, :project, 'text', 'text/plain', 1, :hash)"
+            " size, sha256, space)"
+            " VALUES (:id, :tenant, :user, :project, 'text', 'text/plain', 1, :hash, :space)"
         ),
-        {"id": document, "hash": document.bytes, **whose},
+        {"id": document, "hash": document.bytes, "space": space.id, **whose},
     )
     chunks = [uuid4() for _ in range(count)]
     await session.execute(

@@ -18,7 +18,7 @@ class Api(Replica):
         return create_app(
             self.settings,
             self.host,
-            embedder=self.embedder_handle(),
+            **self.embedder_handles(),
             gateway=GatewayHandle(),
             checks={f"application:{name}": application_check(name) for name in OTHERS},
         )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import Any, TypedDict
 
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from baukasten_core.app import build_embedder, new_app, open_services
+from baukasten_core.app import build_embedder, build_more_embedders, new_app, open_services
 from baukasten_core.contracts.embedding import EmbeddingProvider, EmbeddingSpace
 from baukasten_core.contracts.gateway import LLMGateway
+from baukasten_core.documents.embedders import DEFAULT, Embedder
 from baukasten_core.errors import ProviderUnavailable, Unavailable
 from baukasten_core.logs import configure_logs
 from baukasten_core.plugins import PluginHost
@@ -19,6 +20,13 @@ from baukasten_core.services import Services
 from baukasten_core.settings import load_settings
 from baukasten_serve.handles import EmbedderHandle
 from baukasten_serve.loopback import close_to_loopback
+
+
+class Handles(TypedDict):
+    """The embedders of another application."""
+
+    embedder: EmbeddingProvider
+    more_embedders: Mapping[str, EmbeddingProvider]
 
 
 class Replica:
@@ -42,33 +50,43 @@ class Replica:
         """For `/health` of the application `api`: None, or what is wrong in a sentence."""
         return None
 
-    def embedder_handle(self) -> EmbedderHandle:
-        """The application `embedder`, from another one."""
-        try:
-            return EmbedderHandle(build_embedder(self.settings, self.host).space)
-        except ProviderUnavailable:  # only its server knows, and only that application asks it
-            return EmbedderHandle(None)
+    def embedder_handles(self) -> Handles:
+        """The application `embedder`, from another one: what `open_services` takes."""
+        more = build_more_embedders(self.settings, self.host)
+        return {
+            "embedder": _handle(DEFAULT, build_embedder(self.settings, self.host)),
+            "more_embedders": {name: _handle(name, built) for name, built in more.items()},
+        }
 
-    async def space(self) -> EmbeddingSpace:
-        """Of the embedder in this process, for an `EmbedderHandle` that does not know it."""
-        embedder = self.services.embedder
-        with suppress(ProviderUnavailable):
-            return embedder.space
-        await embedder.embed(["ready"], priority="query")  # it learns from an answer
-        return embedder.space
+    def embedder(self, name: str) -> Embedder:
+        """One of the embedders in this process."""
+        found = self.services.embedders.named(name)
+        if found is None:  # the caller has newer settings: this process is about to be replaced
+            raise ProviderUnavailable(f"The embedder `{name}` is not configured here yet.")
+        return found
+
+    async def space(self, name: str = DEFAULT) -> EmbeddingSpace:
+        """Of an embedder in this process, for an `EmbedderHandle` that does not know it."""
+        return await self.embedder(name).space()
 
     def small_app(
         self,
         router: APIRouter,
         *,
         embedder: EmbeddingProvider | None = None,
+        more_embedders: Mapping[str, EmbeddingProvider] | None = None,
         gateway: LLMGateway | None = None,
     ) -> FastAPI:
         """An ingress with one router and the whole platform's authentication and errors."""
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-            opened = open_services(self.settings, self.host, embedder=embedder, gateway=gateway)
+            opened = open_services(
+                *(self.settings, self.host),
+                embedder=embedder,
+                more_embedders=more_embedders,
+                gateway=gateway,
+            )
             async with opened as self._services:
                 app.state.services = self._services
                 yield
@@ -77,6 +95,11 @@ class Replica:
         app.include_router(router)
         app.add_middleware(FullPath)
         return app
+
+
+def _handle(name: str, built: EmbeddingProvider) -> EmbedderHandle:
+    # Where only its server knows its space, only that application asks it.
+    return EmbedderHandle(Embedder(name, built).known_space, embedder=name)
 
 
 class FullPath:

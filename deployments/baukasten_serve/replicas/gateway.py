@@ -16,7 +16,7 @@ class Gateway(Replica):
     """Its methods are an `LLMGateway`'s; `handles.GatewayHandle` is the other end."""
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return self.small_app(router, embedder=self.embedder_handle())
+        return self.small_app(router, **self.embedder_handles())
 
     async def models(self, residency: frozenset[str], instance: str | None) -> ModelListing:
         return await self.services.gateway.models(residency, instance)

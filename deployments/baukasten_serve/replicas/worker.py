@@ -24,7 +24,7 @@ class Worker(Replica):
             open_services(
                 self.settings,
                 self.host,
-                embedder=self.embedder_handle(),
+                **self.embedder_handles(),
                 gateway=GatewayHandle(),
             )
         )

@@ -1,0 +1,258 @@
+"""The passages that are nearest in meaning, in whichever spaces their documents are.
+
+A query is embedded for each space and compared within it alone. While documents move they have
+vectors in two; a hit counts only in the space in which its document is searched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from baukasten_core.contracts.auth import Scope
+from baukasten_core.contracts.embedding import EmbeddingSpace
+from baukasten_core.contracts.storage import VectorHit, VectorStore
+from baukasten_core.documents.bm25 import Corpus
+from baukasten_core.documents.calibration import Calibration, Line
+from baukasten_core.documents.embedders import Embedder, Embedders
+from baukasten_core.documents.models import Chunk, Document
+
+MOST_KEPT = 1_000
+WIDEST = 3_000
+"""Passages that are asked for at most because many of the first are searched elsewhere."""
+
+Key = tuple[UUID, int]
+"""A document, and the place of one of its chunks."""
+
+Ask = Callable[[int], Awaitable[Sequence[VectorHit]]]
+
+
+class Moved(Exception):
+    """Documents are in another space than those that were asked: ask anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What is searched of a tenant."""
+
+    project_id: UUID | None = None
+    documents: Sequence[UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sense:
+    space: EmbeddingSpace
+    vector: NDArray[np.float32]
+    embedder: Embedder
+
+
+@dataclass(slots=True)
+class Senses:
+    """A query in each space that it was embedded for, and, where several are searched, what takes
+    the cosines of each to one scale."""
+
+    text: str
+    of: dict[str, _Sense] = field(default_factory=dict)
+    lines: dict[str, Line] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Cosines by chunk, and where the chunks stand."""
+
+    cosines: Mapping[UUID, float]
+    places: Mapping[UUID, Key]
+
+
+class Nearest:
+    """Embeds queries and finds what is nearest to them."""
+
+    def __init__(self, embedders: Embedders, vectors: VectorStore) -> None:
+        self._embedders = embedders
+        self._vectors = vectors
+        self._calibration = Calibration(embedders)
+        self._likely: dict[tuple[UUID | None, UUID | None], frozenset[str]] = {}
+
+    # --- before the transaction: nobody waits for a model while holding a connection --------
+
+    async def sense(self, scope: Scope, project_id: UUID | None, text: str) -> Senses:
+        """The query in the spaces that were searched there the last time."""
+        senses = Senses(text)
+        likely = self._likely.get((scope.tenant_id, project_id), frozenset())
+        embedders = self._of(likely) or [self._embedders.default]
+        await self._embed(scope, project_id, senses, embedders)
+        await self._calibrate(senses, likely)
+        return senses
+
+    async def widen(
+        self, scope: Scope, project_id: UUID | None, senses: Senses, corpus: Corpus
+    ) -> None:
+        """The query in every space of the corpus."""
+        missing = self._of(corpus.spaces - senses.of.keys())
+        await self._embed(scope, project_id, senses, missing)
+        await self._calibrate(senses, corpus.spaces)
+
+    def lacks(self, senses: Senses, corpus: Corpus) -> bool:
+        """Whether `widen` would add something."""
+        uncalibrated = corpus.spaces & senses.of.keys() - senses.lines.keys()
+        return bool(self._of(corpus.spaces - senses.of.keys())) or (
+            len(corpus.spaces) > 1 and bool(uncalibrated)
+        )
+
+    def remember(self, scope: Scope, project_id: UUID | None, corpus: Corpus) -> None:
+        """Embed for these spaces the next time."""
+        if len(self._likely) >= MOST_KEPT:
+            self._likely.clear()
+        self._likely[scope.tenant_id, project_id] = corpus.spaces
+
+    def _of(self, spaces: Iterable[str]) -> Sequence[Embedder]:
+        found = map(self._embedders.by_space, sorted(spaces))
+        return [embedder for embedder in found if embedder is not None]
+
+    async def _embed(
+        self, scope: Scope, project_id: UUID | None, senses: Senses, embedders: Sequence[Embedder]
+    ) -> None:
+        asked = (
+            embedder.embed(scope, project_id, [senses.text], priority="query")
+            for embedder in embedders
+        )
+        for embedder, vectors in zip(embedders, await asyncio.gather(*asked), strict=True):
+            space = await embedder.space()
+            senses.of[space.id] = _Sense(space, vectors[0], embedder)
+
+    async def _calibrate(self, senses: Senses, spaces: Set[str]) -> None:
+        if len(spaces) > 1:
+            for space in spaces & senses.of.keys():
+                senses.lines[space] = await self._calibration.line(senses.of[space].embedder)
+
+    # --- in it ------------------------------------------------------------------------------
+
+    async def best(
+        self,
+        session: AsyncSession,
+        tenant_id: UUID,
+        senses: Senses,
+        corpus: Corpus,
+        within: Filter,
+        *,
+        limit: int,
+    ) -> Near:
+        """The nearest passages of each space. Raises `Moved`."""
+        cosines: dict[UUID, float] = {}
+        places: dict[UUID, Key] = {}
+        for sense in self._searched(senses, corpus):
+
+            async def ask(count: int, sense: _Sense = sense) -> Sequence[VectorHit]:
+                return await self._ask(session, tenant_id, sense, within, count, size=corpus.chunks)
+
+            hits, found = await _current(session, ask, sense.space.id, corpus, limit)
+            cosines |= _scaled(hits, senses.lines.get(sense.space.id), corpus)
+            places |= found
+        return Near(cosines, places)
+
+    async def cosines(
+        self,
+        session: AsyncSession,
+        tenant_id: UUID,
+        senses: Senses,
+        corpus: Corpus,
+        within: Filter,
+        chunks: Sequence[UUID],
+    ) -> dict[UUID, float]:
+        """The cosines of these chunks, each in its document's own space. Raises `Moved`."""
+        cosines: dict[UUID, float] = {}
+        spaces = self._searched(senses, corpus)
+        for sense in spaces:
+            hits = await self._ask(session, tenant_id, sense, within, len(chunks), chunk_ids=chunks)
+            if len(corpus.spaces) > 1:
+                places = await _places(session, hits)
+                hits = [hit for hit in hits if _is_current(hit, places, sense.space.id, corpus)]
+            cosines |= _scaled(hits, senses.lines.get(sense.space.id), corpus)
+        return cosines
+
+    def missed(self, near: Near, senses: Senses, corpus: Corpus, within: Filter) -> bool:
+        """Whether nothing was found where a remembered corpus says that there is something: its
+        vectors may have gone, after a move that was confirmed at once."""
+        looked = bool(self._searched(senses, corpus)) and within.documents is None
+        return looked and not near.cosines
+
+    def _searched(self, senses: Senses, corpus: Corpus) -> Sequence[_Sense]:
+        return [senses.of[space] for space in sorted(corpus.spaces) if space in senses.of]
+
+    async def _ask(
+        self,
+        session: AsyncSession,
+        tenant_id: UUID,
+        sense: _Sense,
+        within: Filter,
+        limit: int,
+        *,
+        chunk_ids: Sequence[UUID] | None = None,
+        size: int | None = None,
+    ) -> Sequence[VectorHit]:
+        return await self._vectors.search(
+            session,
+            sense.space,
+            tenant_id,
+            sense.vector,
+            limit=limit,
+            project_id=within.project_id,
+            document_ids=within.documents,
+            chunk_ids=chunk_ids,
+            size=size,
+        )
+
+
+def _scaled(hits: Sequence[VectorHit], line: Line | None, corpus: Corpus) -> Mapping[UUID, float]:
+    """Cosines by chunk; among those of other models, on the default one's scale."""
+    if line is None or len(corpus.spaces) < 2:
+        return {hit.chunk_id: hit.cosine for hit in hits}
+    return {hit.chunk_id: line(hit.cosine) for hit in hits}
+
+
+Place = tuple[UUID, int, str]
+"""A document, the place of one of its chunks, and the space in which it is searched."""
+
+
+async def _current(
+    session: AsyncSession, ask: Ask, space: str, corpus: Corpus, limit: int
+) -> tuple[Sequence[VectorHit], Mapping[UUID, Key]]:
+    """The nearest of those that are searched in this space. Where others were nearer, which have
+    vectors here because they are being moved, more are asked for."""
+    count = limit
+    while True:
+        hits = await ask(count)
+        places = await _places(session, hits)
+        current = [hit for hit in hits if _is_current(hit, places, space, corpus)]
+        if len(current) >= limit or len(hits) < count or count >= WIDEST:
+            break
+        count = min(count * 4, WIDEST)
+    kept = current[:limit]
+    return kept, {hit.chunk_id: places[hit.chunk_id][:2] for hit in kept}
+
+
+def _is_current(hit: VectorHit, places: Mapping[UUID, Place], space: str, corpus: Corpus) -> bool:
+    """Raises `Moved` if its document is where nobody has looked."""
+    place = places.get(hit.chunk_id)
+    if place is not None and place[2] not in corpus.spaces:
+        raise Moved
+    return place is not None and place[2] == space
+
+
+async def _places(session: AsyncSession, hits: Iterable[VectorHit]) -> dict[UUID, Place]:
+    """Where each chunk stands, and in which space it is searched. A store outside PostgreSQL may
+    name chunks that are gone, or are not the caller's: here they fall out."""
+    ids = [hit.chunk_id for hit in hits]
+    query = select(Chunk.id, Chunk.document_id, Chunk.ordinal, Document.space).join(
+        Document,
+        (Document.tenant_id == Chunk.tenant_id) & (Document.id == Chunk.document_id),
+    )
+    rows = await session.execute(query.where(Chunk.id.in_(ids)))
+    return {row.id: (row.document_id, row.ordinal, row.space) for row in rows}
