@@ -79,6 +79,7 @@ def processors(settings: Settings, host: PluginHost) -> list[Processor]:
         ("reranking", settings.retrieval.reranker, settings.retrieval.reranker_options),
         ("speech", settings.speech.provider, settings.speech.options),
         ("mail", settings.mail.provider, settings.mail.options),
+        ("vectors", settings.storage.vectors, settings.storage.vector_options),
         ("original files", settings.storage.blobs, settings.storage.blob_options),
     ):
         found += _outside(kind, provider, options)
@@ -100,9 +101,11 @@ def _language_models(settings: Settings, host: PluginHost) -> list[Processor]:
 
 
 def _outside(kind: str, provider: str | None, options: Mapping[str, Any]) -> list[Processor]:
+    """A service elsewhere has an address, or declares its region (one with an SDK of its own)."""
     address = options.get("base_url") or options.get("url") or options.get("host")
-    if provider is None or not address:
+    declared = options.get("region")
+    if provider is None or not (address or declared):
         return []
     url = str(address) if "/" in str(address) else f"http://{address}"
-    region = region_of(url, options.get("region"))
+    region = region_of(url if address else None, declared)
     return [Processor(kind, provider, provider, region, options.get("processor"))]

@@ -65,7 +65,11 @@ def test_a_configured_service_is_named_with_its_region_and_processor(
             },
             "chain": ("house",),
         },
-        storage={"blob_options": {"url": "s3://bucket/files", **eu}},
+        storage={
+            "blob_options": {"url": "s3://bucket/files", **eu},
+            "vectors": "theirs",  # of a plugin, with an SDK that knows the address
+            "vector_options": eu,
+        },
     )
     found = {
         (p.kind, p.name, p.region, p.processor) for p in processors(settings, PluginHost.discover())
@@ -75,4 +79,5 @@ def test_a_configured_service_is_named_with_its_region_and_processor(
         ("language model", "house", "local", None),
         ("language model", "hosted", "eu", "Example Hosting Ltd"),
         ("original files", "fsspec", "eu", "Example Hosting Ltd"),
+        ("vectors", "theirs", "eu", "Example Hosting Ltd"),
     }
