@@ -109,7 +109,7 @@ from .render.pdf import render_pdf as render_pdf
 
 # --- a platform in a program of one's own -------------------------------------------------
 from .app import create_app as create_app
-from .app import open_services as open_services
+from .assembly import open_services as open_services
 from .plugins import PluginHost as PluginHost
 from .services import Services as Services
 from .settings import Settings as Settings

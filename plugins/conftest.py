@@ -16,7 +16,8 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from baukasten_core.app import create_app, migrated_showcases
+from baukasten_core.app import create_app
+from baukasten_core.databases import migrated_showcases
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings
 from baukasten_core.testing.emulators import OpenAIEmulator

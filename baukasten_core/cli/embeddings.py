@@ -177,7 +177,7 @@ def confirm(settings: Settings, meant: Meant, as_json: bool, detach: bool) -> No
 
 @asynccontextmanager
 async def _moves(settings: Settings) -> AsyncIterator[Moves]:
-    from baukasten_core.app import open_moves
+    from baukasten_core.assembly import open_moves
     from baukasten_core.plugins import PluginHost
 
     host = PluginHost.discover(disabled=settings.plugins.disabled)

@@ -17,7 +17,7 @@ def migrate(config_path: Path | None) -> None:
 
     Uses BAUKASTEN_DATABASE_URL, else the embedded PostgreSQL that `baukasten up` has made.
     """
-    from baukasten_core.app import migrate_database
+    from baukasten_core.databases import migrate_database
     from baukasten_core.plugins import PluginHost
 
     with with_database(read_settings(config_path)) as settings:

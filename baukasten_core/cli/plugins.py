@@ -55,7 +55,7 @@ def _check_migrations(settings: Settings, host: PluginHost) -> None:
 
 
 async def _quarantine_unmigrated(settings: Settings, host: PluginHost) -> None:
-    from baukasten_core.app import open_database, quarantine_unmigrated
+    from baukasten_core.databases import open_database, quarantine_unmigrated
 
     database = open_database(settings)
     try:

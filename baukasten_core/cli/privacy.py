@@ -37,7 +37,7 @@ def record(config_path: Path | None, as_json: bool) -> None:
 
 async def _record(settings: Settings) -> Record:
     from baukasten_core import upkeep
-    from baukasten_core.app import open_database
+    from baukasten_core.databases import open_database
     from baukasten_core.plugins import PluginHost
 
     host = PluginHost.discover(disabled=settings.plugins.disabled)

@@ -13,9 +13,10 @@ from tempfile import TemporaryDirectory
 from pydantic import SecretStr
 
 from baukasten_core.accounts.users import create_user
-from baukasten_core.app import migrate_database, open_services
+from baukasten_core.assembly import open_services
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.contracts.embedding import EmbeddingProvider
+from baukasten_core.databases import migrate_database
 from baukasten_core.db.embedded import start_embedded
 from baukasten_core.plugins import PluginHost
 from baukasten_core.services import Services

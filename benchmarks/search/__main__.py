@@ -21,7 +21,7 @@ from uuid import UUID
 import httpx
 from baukasten_serve.testing import Platform
 
-from baukasten_core.app import build_embedder
+from baukasten_core.build import build_embedder
 from baukasten_core.db.embedded import start_embedded
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings, load_settings

@@ -26,7 +26,7 @@ class Database:
 
     def environment(self) -> dict[str, str]:
         """What the replicas are told: only the role that row-level security holds."""
-        from baukasten_core.app import database_url
+        from baukasten_core.databases import database_url
 
         return {"BAUKASTEN_DATABASE_APP_URL": database_url(self.settings)}
 
@@ -52,7 +52,7 @@ def migrate_database(database: Database, host: PluginHost) -> Mapping[str, str]:
 
     Where only `database.app_url` is set, somebody else migrates (`baukasten migrate`).
     """
-    from baukasten_core.app import migrate_database
+    from baukasten_core.databases import migrate_database
 
     if database.settings.database.url is not None:
         migrate_database(database.settings, host)

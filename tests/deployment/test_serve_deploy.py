@@ -127,7 +127,7 @@ def test_serve_deploy_works_as_well_as_up(folder: Path) -> None:
 
 
 MIGRATE = """
-from baukasten_core.app import migrate_database
+from baukasten_core.databases import migrate_database
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import load_settings
 migrate_database(load_settings(), PluginHost.discover())

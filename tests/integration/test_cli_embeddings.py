@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 from click.testing import CliRunner, Result
 
-from baukasten_core.app import open_services
+from baukasten_core.assembly import open_services
 from baukasten_core.background import build_worker
 from baukasten_core.cli.main import baukasten
 from baukasten_core.contracts.auth import Principal
@@ -55,7 +55,7 @@ def worker(settings: Settings, owner: Principal, project: UUID) -> Iterator[None
     ready, ending = threading.Event(), threading.Event()
 
     async def run() -> None:
-        from baukasten_core.app import build_embedder, build_more_embedders
+        from baukasten_core.build import build_embedder, build_more_embedders
 
         host = PluginHost.discover()
         default = Named(build_embedder(settings, host))

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from click.testing import CliRunner, Result
 
-from baukasten_core.app import open_services
+from baukasten_core.assembly import open_services
 from baukasten_core.cli.main import baukasten, main
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.evaluation.pairs import Doc, Pairs, Query

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from baukasten_core.app import open_services
+from baukasten_core.assembly import open_services
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.contracts.provider import Provider, ProviderConfig
 from baukasten_core.documents.service import Upload

@@ -16,7 +16,7 @@ import pytest_asyncio
 from numpy.typing import NDArray
 from sqlalchemy import text
 
-from baukasten_core.app import open_services
+from baukasten_core.assembly import open_services
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.contracts.embedding import Priority
 from baukasten_core.contracts.showcase import TransformedText

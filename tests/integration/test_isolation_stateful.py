@@ -29,8 +29,8 @@ from hypothesis.stateful import (
 from psycopg import errors, sql
 from psycopg.rows import dict_row
 
-from baukasten_core.app import migrated_showcases
 from baukasten_core.contracts.auth import Principal
+from baukasten_core.databases import migrated_showcases
 from baukasten_core.db.session import SET_SCOPE
 from baukasten_core.plugins import PluginHost
 from baukasten_core.testing.fixtures_db import DatabaseUrls, TestDatabases, create_user

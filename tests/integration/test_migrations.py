@@ -12,7 +12,7 @@ from sqlalchemy import Connection, MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
 import baukasten_core.app  # noqa: F401 (every room's models)
-from baukasten_core.app import migrated_showcases
+from baukasten_core.databases import migrated_showcases
 from baukasten_core.db.base import CoreBase
 from baukasten_core.db.migrate import CORE, Migrated, downgrade, heads, migrate
 from baukasten_core.db.roles import Roles

@@ -14,8 +14,9 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from baukasten_core.app import create_app, migrate_database
+from baukasten_core.app import create_app
 from baukasten_core.background import job_handlers
+from baukasten_core.databases import migrate_database
 from baukasten_core.db.migrate import Migrated
 from baukasten_core.db.state import PluginState, what_is_missing
 from baukasten_core.plugins import PluginHost

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from baukasten_core.app import open_services
+from baukasten_core.assembly import open_services
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.contracts.provider import Provider, ProviderConfig
 from baukasten_core.errors import (

@@ -20,7 +20,8 @@ import pytest_asyncio
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from baukasten_core.app import create_app, migrate_database
+from baukasten_core.app import create_app
+from baukasten_core.databases import migrate_database
 from baukasten_core.db.session import Database
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from baukasten_core.app import open_services
+from baukasten_core.assembly import open_services
 from baukasten_core.background import build_worker
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.plugins import PluginHost
@@ -24,7 +24,7 @@ STALLED = 1.5
 WORKER = f"""
 import asyncio, sys
 from pathlib import Path
-from baukasten_core.app import open_services
+from baukasten_core.assembly import open_services
 from baukasten_core.background import build_worker
 from baukasten_core.plugins import PluginHost
 from baukasten_core.testing.fakes import FakeEmbedder

@@ -9,7 +9,9 @@ from typing import Any, TypedDict
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from baukasten_core.app import build_embedder, build_more_embedders, new_app, open_services
+from baukasten_core.app import new_app
+from baukasten_core.assembly import open_services
+from baukasten_core.build import build_embedder, build_more_embedders
 from baukasten_core.contracts.embedding import EmbeddingProvider, EmbeddingSpace
 from baukasten_core.contracts.gateway import LLMGateway
 from baukasten_core.documents.embedders import DEFAULT, Embedder

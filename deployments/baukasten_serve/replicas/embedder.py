@@ -9,7 +9,7 @@ import structlog
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
-from baukasten_core.app import build_embedder, build_more_embedders
+from baukasten_core.build import build_embedder, build_more_embedders
 from baukasten_core.contracts.embedding import EmbeddingProvider, Priority
 from baukasten_core.documents.embedders import DEFAULT
 from baukasten_core.errors import ProviderError

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
-from baukasten_core.app import open_services
+from baukasten_core.assembly import open_services
 from baukasten_core.background import build_worker
 from baukasten_serve.handles import GatewayHandle
 from baukasten_serve.replicas.base import Replica
