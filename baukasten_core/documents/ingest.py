@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, text, update
+from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
@@ -40,6 +40,7 @@ from baukasten_core.documents.language import LanguageDetector
 from baukasten_core.documents.models import Document
 from baukasten_core.documents.pieces import Piece, Transform, cut, under
 from baukasten_core.documents.text import Extracted
+from baukasten_core.documents.together import UNDECIDED, claim_others, set_status
 from baukasten_core.errors import BaukastenError, NotFound, ProviderError
 from baukasten_core.jobs import Jobs
 
@@ -219,7 +220,7 @@ class Ingestor:
             return first.id in done
         except ProviderError:  # they wait together for its return
             async with self._database.transaction(scope) as session:
-                await _set_status(session, documents[1:], "queued")
+                await set_status(session, documents[1:], "queued")
             raise
         except Exception as error:
             log.warning("documents could not be indexed together", error=type(error).__name__)
@@ -307,46 +308,6 @@ class Ingestor:
 
 
 PROJECT = text("SELECT type, config FROM core.projects WHERE id = :id")
-
-UNDECIDED = ("queued", "processing")
-SHORT = 4_000
-"""Characters up to which a text counts as a short one."""
-
-
-async def claim_others(session: AsyncSession, document: Document) -> Sequence[Document]:
-    """Short texts of the same project and user that wait as this one does; none for one that is
-    long, or still a file. A batch of them costs little more than one alone. The newest come first:
-    the turn of the oldest comes next, in another worker."""
-    if document.content_length is None or document.content_length > SHORT or document.chunk_count:
-        return ()
-    waiting = (
-        select(Document)
-        .options(undefer(Document.content), undefer(Document.pages))
-        .where(
-            Document.tenant_id == document.tenant_id,
-            Document.project_id.is_not_distinct_from(document.project_id),
-            Document.user_id == document.user_id,
-            Document.status == "queued",
-            Document.content_length <= SHORT,
-            Document.chunk_count == 0,
-            Document.id != document.id,
-        )
-        .order_by(Document.created_at.desc())
-        .limit(BATCH - 1)
-        .with_for_update(of=Document, skip_locked=True)
-    )
-    others = (await session.scalars(waiting)).all()
-    await _set_status(session, others, "processing")
-    return others
-
-
-async def _set_status(session: AsyncSession, documents: Sequence[Document], status: str) -> None:
-    """Of those that are not ready meanwhile."""
-    keys = [document.id for document in documents]
-    rows = update(Document).where(Document.id.in_(keys), Document.status.in_(UNDECIDED))
-    if keys:
-        values = rows.values(status=status)
-        await session.execute(values, execution_options={"synchronize_session": False})
 
 
 def sentence(error: Exception) -> str:
