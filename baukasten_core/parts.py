@@ -16,10 +16,12 @@ from baukasten_core.db.session import Database
 from baukasten_core.documents.access import Guard
 from baukasten_core.documents.embedders import DEFAULT
 from baukasten_core.documents.limits import MIB, Limits
+from baukasten_core.errors import PluginQuarantined
 from baukasten_core.gateway.audited import refusals_to_audit
 from baukasten_core.gateway.residency import LOCAL, Destination, region_of, require_allowed
 from baukasten_core.plugins import PluginHost
 from baukasten_core.projects.residency import allowed_residency, strictest_residency
+from baukasten_core.projects.service import OTHER
 from baukasten_core.settings import Settings
 
 Residency = Callable[[AsyncSession, UUID, UUID | None], Awaitable[frozenset[str]]]
@@ -60,9 +62,17 @@ def blob_options(settings: Settings) -> Mapping[str, Any]:
 
 
 def transform_of(host: PluginHost, type_: str) -> TextTransform | None:
-    """The text transform of a type of project, if its showcase has one."""
+    """The text transform of a type of project, if its showcase has one.
+
+    Raises `PluginQuarantined` where nobody can tell: what a transform would take out must not be
+    indexed, or sent to an embedder, because its showcase is out of order.
+    """
+    if type_ == OTHER:
+        return None
     showcase = host.showcases().get(type_)
-    return showcase.text_transform if showcase else None
+    if showcase is None:
+        raise PluginQuarantined(f"The showcase `{type_}` is not here, or quarantined.")
+    return showcase.text_transform
 
 
 # --- where data may go -----------------------------------------------------------------------

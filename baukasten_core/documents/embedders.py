@@ -102,7 +102,21 @@ class Embedders:
         by_model = (each for space, each in known if space and space.model == model)
         return self.named(model) or next(by_model, None)
 
-    def by_space(self, space: str) -> Embedder | None:
-        """The embedder that computes a space; None where none is configured."""
-        known = ((each.known_space, each) for each in self)
-        return next((each for found, each in known if found and found.id == space), None)
+    def may_have(self, space: str) -> bool:
+        """Whether `by_space` would find one, as far as is known without asking."""
+        spaces = [each.known_space for each in self]
+        return any(found is None or found.id == space for found in spaces)
+
+    async def by_space(self, space: str) -> Embedder | None:
+        """The embedder that computes a space; None where none is configured.
+
+        Raises `ProviderUnavailable` where one whose space only its server tells may be the one.
+        """
+        known = [(each.known_space, each) for each in self]
+        for found, each in known:
+            if found is not None and found.id == space:
+                return each
+        for found, each in known:
+            if found is None and (await each.space()).id == space:
+                return each
+        return None

@@ -40,8 +40,8 @@ from baukasten_core.documents.language import LanguageDetector
 from baukasten_core.documents.models import Document
 from baukasten_core.documents.pieces import Piece, Transform, cut, under
 from baukasten_core.documents.text import Extracted
-from baukasten_core.documents.together import UNDECIDED, claim_others, set_status
-from baukasten_core.errors import BaukastenError, NotFound, ProviderError
+from baukasten_core.documents.together import UNDECIDED, are_ready, claim_others, set_status
+from baukasten_core.errors import BaukastenError, NotFound, ProviderUnavailable
 from baukasten_core.jobs import Jobs
 
 log = structlog.get_logger("baukasten.documents")
@@ -99,13 +99,14 @@ class Ingestor:
     async def run(self, scope: Scope, document_id: UUID) -> None:
         """Extract, cut, embed and write a document, and with a short one others that wait in its
         project. Idempotent; one that is gone or ready is left alone."""
-        document, others, chosen = await self._begin(scope, document_id)
+        document, others, space = await self._begin(scope, document_id)
         if document is None or document.status == "ready":
             return
         if self._guard is not None:
             await self._guard(scope, document.project_id)
-        await chosen.embedder.require(scope, document.project_id)
         try:
+            chosen = await self._chosen(space)
+            await chosen.embedder.require(scope, document.project_id)
             if document.content is None:
                 await self._extract(scope, document)
             transform = await self._transform(scope, document.project_id)
@@ -115,6 +116,10 @@ class Ingestor:
             await self._index(scope, chosen, document, title, pieces)
         except Gone:
             return
+        except ProviderUnavailable:  # the others wait together for its return
+            async with self._database.transaction(scope) as session:
+                await set_status(session, others, "queued")
+            raise
 
     async def failed(self, scope: Scope, error: Exception, document_id: UUID) -> None:
         """Say on the document why it can't be read; nothing of it stays in the index."""
@@ -129,8 +134,9 @@ class Ingestor:
 
     async def _begin(
         self, scope: Scope, document_id: UUID
-    ) -> tuple[Document | None, Sequence[Document], _Chosen]:
-        """The document, others to do with it, and by what; nobody else begins with those now."""
+    ) -> tuple[Document | None, Sequence[Document], str | None]:
+        """The document, others to do with it, and the space that they go to, if it is not the
+        default embedder's; nobody else begins with those now."""
         async with self._database.transaction(scope) as session:
             document = await session.get(
                 Document,
@@ -139,15 +145,17 @@ class Ingestor:
                 with_for_update={"of": Document},
             )
             if document is None or document.status not in UNDECIDED:
-                return document, (), _Chosen(self._embedders.default, None)
+                return document, (), None
             document.status = "processing"
             others = await claim_others(session, document)
-            return document, others, await self._choose(session, document)
+            return document, others, await _space_of(session, document)
 
-    async def _choose(self, session: AsyncSession, document: Document) -> _Chosen:
-        """The embedder of the project's space, or the default one where that is not configured."""
-        space = await new_space(session, document.tenant_id, document.project_id)
-        embedder = self._embedders.by_space(space) if space else None
+    async def _chosen(self, space: str | None) -> _Chosen:
+        """The embedder of the project's space, or the default one where that is not configured.
+
+        Raises `ProviderUnavailable` where a server that never answered may be the one.
+        """
+        embedder = await self._embedders.by_space(space) if space else None
         return _Chosen(embedder or self._embedders.default, space)
 
     async def _extract(self, scope: Scope, document: Document) -> None:
@@ -215,12 +223,11 @@ class Ingestor:
             async with self._database.transaction(scope) as session:
                 writing = (session, self._vectors, space, batches, embeddings)
                 done = await write_batches(*writing, chosen=chosen.new_space)
-                others = [key for key in done if key != first.id]
+                ready = await are_ready(session, list(done))
+                others = [key for key in ready if key != first.id]
                 await self._jobs.forget(session, first.tenant_id, job=INGEST, document_id=others)
-            return first.id in done
-        except ProviderError:  # they wait together for its return
-            async with self._database.transaction(scope) as session:
-                await set_status(session, documents[1:], "queued")
+            return first.id in ready
+        except ProviderUnavailable:
             raise
         except Exception as error:
             log.warning("documents could not be indexed together", error=type(error).__name__)
@@ -293,11 +300,19 @@ class Ingestor:
         return 0
 
     async def _start_over(self, scope: Scope, document: Document) -> _Chosen:
-        """Take what is written of a document out again; answers what it is embedded by now."""
+        """Take what is written of a document out again; answers what it is embedded by now. Raises
+        `Gone` where another worker has finished it, or it was deleted."""
         async with self._database.transaction(scope) as session:
+            # Its row first, as everybody does who changes a document.
+            row = await session.get(
+                Document, document.id, with_for_update={"of": Document}, populate_existing=True
+            )
+            if row is None or row.status not in UNDECIDED:
+                raise Gone
             await clear(session, self._vectors, document.tenant_id, document.id)
             document.chunk_count = 0
-            return await self._choose(session, document)
+            space = await _space_of(session, document)
+        return await self._chosen(space)
 
     async def _prepare(self, scope: Scope, space: EmbeddingSpace) -> None:
         """In a transaction of its own: making a table waits until nobody writes chunks."""
@@ -308,6 +323,10 @@ class Ingestor:
 
 
 PROJECT = text("SELECT type, config FROM core.projects WHERE id = :id")
+
+
+async def _space_of(session: AsyncSession, document: Document) -> str | None:
+    return await new_space(session, document.tenant_id, document.project_id)
 
 
 def sentence(error: Exception) -> str:

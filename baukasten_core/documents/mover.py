@@ -116,7 +116,7 @@ class Mover:
         batch = await self._next(place, move.to_space)
         if batch is None:
             return await self._flip(place, move)
-        embedder = self._embedder(move.to_space)
+        embedder = await self._embedder(move.to_space)
         if self._guard is not None:
             await self._guard(place.scope, place.project_id)
         titled = not await self._is_transformed(place)
@@ -133,8 +133,8 @@ class Mover:
                 await self._write(session, place, space, batch, vectors)
         return True
 
-    def _embedder(self, space: str) -> Embedder:
-        embedder = self._embedders.by_space(space)
+    async def _embedder(self, space: str) -> Embedder:
+        embedder = await self._embedders.by_space(space)
         if embedder is None:
             raise ProviderUnavailable(
                 f"No embedder is configured for the embedding space {space}.",
@@ -259,10 +259,12 @@ GOES_ON = text(
     " FOR UPDATE"
 )
 SET_STATE = text(f"UPDATE core.space_moves SET state = :state WHERE {_MOVE}")
-FORGET = text(f"DELETE FROM core.space_moves WHERE {_MOVE} AND space IS NULL")
+FORGET = text(
+    f"DELETE FROM core.space_moves WHERE {_MOVE} AND space IS NULL AND state = 'dropping'"
+)
 SETTLE = text(
     "UPDATE core.space_moves SET state = 'settled', to_space = space, flipped = false,"
-    f" back = false, error = NULL WHERE {_MOVE}"
+    f" back = false, error = NULL WHERE {_MOVE} AND state = 'dropping'"
 )
 TYPE = text("SELECT type FROM core.projects WHERE id = :id")
 TO_MOVE = text("SELECT * FROM core.documents_to_move(:tenant, :project, :space, :limit)")

@@ -23,6 +23,7 @@ from baukasten_core.documents.bm25 import Corpus
 from baukasten_core.documents.calibration import Calibration, Line
 from baukasten_core.documents.embedders import Embedder, Embedders
 from baukasten_core.documents.models import Chunk, Document
+from baukasten_core.errors import BaukastenError, ProviderError, ResidencyViolation
 
 MOST_KEPT = 1_000
 WIDEST = 3_000
@@ -56,11 +57,12 @@ class _Sense:
 @dataclass(slots=True)
 class Senses:
     """A query in each space that it was embedded for, and, where several are searched, what takes
-    the cosines of each to one scale."""
+    the cosines of each to one scale. `error`: why it could not be embedded as was guessed."""
 
     text: str
     of: dict[str, _Sense] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
+    error: BaukastenError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +85,32 @@ class Nearest:
     # --- before the transaction: nobody waits for a model while holding a connection --------
 
     async def sense(self, scope: Scope, project_id: UUID | None, text: str) -> Senses:
-        """The query in the spaces that were searched there the last time."""
+        """The query in the spaces that were searched there the last time. Only a guess: where it
+        can't be asked, `widen` asks what the documents are in."""
         senses = Senses(text)
         likely = self._likely.get((scope.tenant_id, project_id), frozenset())
-        embedders = self._of(likely) or [self._embedders.default]
-        await self._embed(scope, project_id, senses, embedders)
-        await self._calibrate(senses, likely)
+        try:
+            embedders = await self._of(likely) or [self._embedders.default]
+            await self._embed(scope, project_id, senses, embedders)
+            await self._calibrate(senses, likely)
+        except (ProviderError, ResidencyViolation) as error:
+            self._likely.pop((scope.tenant_id, project_id), None)
+            return Senses(text, error=error)
         return senses
 
     async def widen(
         self, scope: Scope, project_id: UUID | None, senses: Senses, corpus: Corpus
     ) -> None:
         """The query in every space of the corpus."""
-        missing = self._of(corpus.spaces - senses.of.keys())
+        missing = await self._of(corpus.spaces - senses.of.keys())
         await self._embed(scope, project_id, senses, missing)
         await self._calibrate(senses, corpus.spaces)
 
     def lacks(self, senses: Senses, corpus: Corpus) -> bool:
         """Whether `widen` would add something."""
         uncalibrated = corpus.spaces & senses.of.keys() - senses.lines.keys()
-        return bool(self._of(corpus.spaces - senses.of.keys())) or (
+        unasked = corpus.spaces - senses.of.keys()
+        return any(map(self._embedders.may_have, unasked)) or (
             len(corpus.spaces) > 1 and bool(uncalibrated)
         )
 
@@ -112,8 +120,8 @@ class Nearest:
             self._likely.clear()
         self._likely[scope.tenant_id, project_id] = corpus.spaces
 
-    def _of(self, spaces: Iterable[str]) -> Sequence[Embedder]:
-        found = map(self._embedders.by_space, sorted(spaces))
+    async def _of(self, spaces: Iterable[str]) -> Sequence[Embedder]:
+        found = [await self._embedders.by_space(space) for space in sorted(spaces)]
         return [embedder for embedder in found if embedder is not None]
 
     async def _embed(
@@ -147,12 +155,13 @@ class Nearest:
         """The nearest passages of each space. Raises `Moved`."""
         cosines: dict[UUID, float] = {}
         places: dict[UUID, Key] = {}
+        seen: dict[UUID, str] = {}
         for sense in self._searched(senses, corpus):
 
             async def ask(count: int, sense: _Sense = sense) -> Sequence[VectorHit]:
                 return await self._ask(session, tenant_id, sense, within, count, size=corpus.chunks)
 
-            hits, found = await _current(session, ask, sense.space.id, corpus, limit)
+            hits, found = await _current(session, ask, sense.space.id, corpus, limit, seen)
             cosines |= _scaled(hits, senses.lines.get(sense.space.id), corpus)
             places |= found
         return Near(cosines, places)
@@ -222,14 +231,17 @@ Place = tuple[UUID, int, str]
 
 
 async def _current(
-    session: AsyncSession, ask: Ask, space: str, corpus: Corpus, limit: int
+    session: AsyncSession, ask: Ask, space: str, corpus: Corpus, limit: int, seen: dict[UUID, str]
 ) -> tuple[Sequence[VectorHit], Mapping[UUID, Key]]:
     """The nearest of those that are searched in this space. Where others were nearer, which have
-    vectors here because they are being moved, more are asked for."""
+    vectors here because they are being moved, more are asked for. `seen` says in which space each
+    chunk is: one that is in another by now would be missed in both."""
     count = limit
     while True:
         hits = await ask(count)
         places = await _places(session, hits)
+        if any(seen.setdefault(chunk, place[2]) != place[2] for chunk, place in places.items()):
+            raise Moved
         current = [hit for hit in hits if _is_current(hit, places, space, corpus)]
         if len(current) >= limit or len(hits) < count or count >= WIDEST:
             break

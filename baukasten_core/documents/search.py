@@ -225,6 +225,8 @@ class Searcher:
         assert tenant_id is not None, "a principal has a tenant"
         if not corpus.chunks:
             await require_project(session, query.project_id)  # or there is none
+            if senses.error is not None:  # what is put in would not be found either
+                raise senses.error
             return {}
         count = max(CANDIDATES, query.limit * PASSAGES_A_DOCUMENT)
         asked = (session, tenant_id, senses, corpus, query.within)

@@ -363,7 +363,7 @@ CHECK = text(
     " d.id, coalesce(nullif(d.filename, ''), nullif(d.title, ''), 'a document') AS name"
     " FROM (SELECT 1) AS one LEFT JOIN core.documents d ON d.tenant_id = :tenant"
     " AND d.project_id IS NOT DISTINCT FROM CAST(:project AS uuid)"
-    " AND d.sha256 = :sha256 AND d.status <> 'failed' LIMIT 1"
+    " AND d.sha256 = :sha256 AND d.status <> 'failed' AND (NOT d.private OR :private) LIMIT 1"
 )
 
 
@@ -373,6 +373,7 @@ async def _check(session: AsyncSession, document: Document) -> None:
         "tenant": document.tenant_id,
         "project": document.project_id,
         "sha256": document.sha256,
+        "private": document.private,
     }
     row = (await session.execute(CHECK, values)).one()
     if document.project_id is not None and not row.project:

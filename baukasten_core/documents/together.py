@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,3 +53,9 @@ async def set_status(session: AsyncSession, documents: Sequence[Document], statu
     if keys:
         values = rows.values(status=status)
         await session.execute(values, execution_options={"synchronize_session": False})
+
+
+async def are_ready(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[UUID]:
+    """Which of these documents are done with."""
+    query = select(Document.id).where(Document.id.in_(ids), Document.status == "ready")
+    return (await session.scalars(query)).all()

@@ -34,6 +34,7 @@ from baukasten_core.errors import (
     Conflict,
     Forbidden,
     NotFound,
+    ProviderRejected,
     ProviderUnavailable,
     ResidencyViolation,
 )
@@ -51,10 +52,13 @@ class Flaky(FakeEmbedder):
     """Answers `good` calls, then is down until told otherwise."""
 
     good = 1_000_000
+    refuses = "poison"
 
     async def embed(
         self, texts: Sequence[str], *, priority: Priority = "bulk"
     ) -> NDArray[np.float32]:
+        if any(self.refuses in text for text in texts):
+            raise ProviderRejected("too long for the model")
         if priority == "bulk":
             self.good -= 1
             if self.good < 0:
@@ -278,6 +282,18 @@ async def test_when_the_embedder_is_down_they_wait_together(room: Room, tenant: 
     assert await statuses(room, tenant, documents) == ["processing", "queued", "queued"]
     await room.ingestor.run(tenant.scope, documents[0].id)
     assert await statuses(room, tenant, documents) == ["ready"] * 3
+
+
+async def test_one_that_the_embedder_refuses_fails_alone(room: Room, tenant: Principal) -> None:
+    mine = await project(room.database, tenant)
+    contents = [f"Good {uuid4()}", f"poison {uuid4()}", f"Fine {uuid4()}"]
+    first, bad, last = await put(room, tenant, *contents, project_id=mine)
+    await room.ingestor.run(tenant.scope, first.id)
+    with pytest.raises(ProviderRejected):
+        await room.ingestor.run(tenant.scope, bad.id)
+    await room.ingestor.run(tenant.scope, last.id)
+    assert (await statuses(room, tenant, [first, bad, last]))[::2] == ["ready", "ready"]
+    assert await jobs_of(room, tenant, [bad, last]) == 2
 
 
 async def test_one_that_can_not_be_indexed_holds_up_no_other(

@@ -841,3 +841,24 @@ async def test_a_search_in_one_space_costs_what_it_did(
     assert platform.old.queries == ["heron fish"]
     # The scope, the corpus, the nearest, their places, the words, the texts.
     assert len(statements) == 6, statements
+
+
+class Down(Embedder):
+    """Of another space, and nobody is there."""
+
+    def __init__(self) -> None:
+        super().__init__(64, "down")
+
+    async def embed(
+        self, texts: Sequence[str], *, priority: Priority = "bulk"
+    ) -> NDArray[np.float32]:
+        raise ProviderUnavailable("down")
+
+
+async def test_an_embedder_that_is_down_matters_only_where_documents_are_in_its_space(
+    platform: Platform, tenant: Principal, project: UUID
+) -> None:
+    document = await platform.put(tenant, "The kettle whistles when water boils.", project)
+    platform.configure(Down(), before=platform.old)
+    assert await platform.found(tenant, "whistling kettle", project) == [document.id]
+    assert platform.old.queries

@@ -158,7 +158,8 @@ class _Running:
             try:
                 tokens = engine.tokenize(request.inputs[at : at + size])
             except Exception as error:
-                request.fail(self._failure(error))
+                with self._filling:
+                    request.fail(self._failure(error))
                 return
             self._waiting.put(request.read(tokens), request.priority)
 
@@ -187,8 +188,9 @@ class _Running:
                     for text, vector in zip(batch, vectors, strict=True):
                         text.request.fill(text.row, vector)
             except Exception as error:
-                for text in batch:
-                    text.request.fail(self._failure(error))
+                with self._filling:
+                    for text in batch:
+                        text.request.fail(self._failure(error))
 
     def _failure(self, error: Exception) -> BaukastenError:
         """What an engine raised, without the text it was given."""
