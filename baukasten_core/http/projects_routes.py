@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.auth import Scope
 from baukasten_core.documents.totals import totals
@@ -114,18 +115,17 @@ async def list_projects(
 
 @router.get("/{project_id}", response_model=ProjectDetail, responses=problem_responses(404))
 async def get_project(project_id: UUID, session: Session) -> ProjectDetail:
-    project = ProjectOut.model_validate(await service.get_project(session, project_id))
-    documents = TotalsOut.model_validate(await totals(session, project_id))
-    return ProjectDetail(**project.model_dump(), documents=documents)
+    return await _detail(session, await service.get_project(session, project_id))
 
 
-@router.patch("/{project_id}", response_model=ProjectOut, responses=problem_responses(404))
+@router.patch("/{project_id}", response_model=ProjectDetail, responses=problem_responses(404))
 async def change_project(
     project_id: UUID, body: ProjectChange, caller: Caller, session: Session, services: ServicesDep
-) -> Project:
+) -> ProjectDetail:
     changes = body.model_dump(exclude_unset=True)
     showcases = services.host.showcases()
-    return await service.change_project(session, caller, project_id, changes, showcases)
+    project = await service.change_project(session, caller, project_id, changes, showcases)
+    return await _detail(session, project)
 
 
 @router.delete("/{project_id}", status_code=204, responses=problem_responses(404))
@@ -136,3 +136,8 @@ async def delete_project(
     outside, tenant = services.documents.outside, Scope(tenant_id=caller.tenant_id)
     await outside.erase_later(session, tenant, project_id)
     await outside.erase_late_comers(session, caller.tenant_id, project_id)
+
+
+async def _detail(session: AsyncSession, project: Project) -> ProjectDetail:
+    documents = TotalsOut.model_validate(await totals(session, project.id))
+    return ProjectDetail(**ProjectOut.model_validate(project).model_dump(), documents=documents)
