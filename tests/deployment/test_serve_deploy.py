@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.deployment, pytest.mark.slow]
 
 BIN = Path(sys.executable).parent
 START = ("start", "--head", "--port=0", "--disable-usage-stats", "--num-cpus=2", "--block")
+WORKERS = ("--min-worker-port=0", "--max-worker-port=0")
+"""Any port: those of this test's own choice lie where Ray would put its workers."""
 
 
 def run(*command: str, environment: dict[str, str], check: bool = True) -> str:
@@ -48,7 +50,7 @@ def cluster(environment: dict[str, str], folder: Path, dashboard: int) -> Iterat
     options += [f"--temp-dir={folder}", f"--ray-client-server-port={free_port()}"]
     options += [f"--dashboard-agent-listen-port={free_port()}", "--object-store-memory=100000000"]
     with (folder.parent / "ray-start.log").open("w") as log:
-        command = [str(BIN / "ray"), *START, *options]
+        command = [str(BIN / "ray"), *START, *WORKERS, *options]
         head = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     processes.adopt_orphans()
     before = {process.pid for process in processes.family() if process.pid != head.pid}
