@@ -66,7 +66,9 @@ def embedded(url: str, headers: dict[str, str], texts: Sequence[str]) -> float:
     """Texts a second."""
     requests = [
         Request.post(f"{url}/v1/embeddings", headers, json.dumps({"input": list(part)}).encode())
-        for part in (texts[at : at + EMBEDDED_AT_ONCE] for at in range(0, len(texts), 32))
+        for part in (
+            texts[at : at + EMBEDDED_AT_ONCE] for at in range(0, len(texts), EMBEDDED_AT_ONCE)
+        )
     ]
     return len(texts) / asyncio.run(in_turn(requests, 4))
 

@@ -358,27 +358,25 @@ def _computed(document: Document) -> None:
     set_committed_value(document, "short_content", content if len(content) <= SHORT else None)
 
 
-CHECK = text(
-    "SELECT EXISTS (SELECT FROM core.projects WHERE id = :project) AS project,"
-    " d.id, coalesce(nullif(d.filename, ''), nullif(d.title, ''), 'a document') AS name"
-    " FROM (SELECT 1) AS one LEFT JOIN core.documents d ON d.tenant_id = :tenant"
-    " AND d.project_id IS NOT DISTINCT FROM CAST(:project AS uuid)"
-    " AND d.sha256 = :sha256 AND d.status <> 'failed' AND (NOT d.private OR :private) LIMIT 1"
+SAME = text(
+    "SELECT id, coalesce(nullif(filename, ''), nullif(title, ''), 'a document') AS name"
+    " FROM core.documents WHERE tenant_id = :tenant"
+    " AND project_id IS NOT DISTINCT FROM CAST(:project AS uuid)"
+    " AND sha256 = :sha256 AND status <> 'failed' AND (NOT private OR :private) LIMIT 1"
 )
 
 
 async def _check(session: AsyncSession, document: Document) -> None:
     """Raises `NotFound` for a project that is not there, `Conflict` for content that is."""
+    await require_project(session, document.project_id)
     values = {
         "tenant": document.tenant_id,
         "project": document.project_id,
         "sha256": document.sha256,
         "private": document.private,
     }
-    row = (await session.execute(CHECK, values)).one()
-    if document.project_id is not None and not row.project:
-        raise NotFound("Project not found")
-    if row.id is not None:
+    row = (await session.execute(SAME, values)).one_or_none()
+    if row is not None:
         where = "This project" if document.project_id else "Your collection"
         raise Conflict(
             f"{where} already has this content: `{row.name}` ({row.id}).", document_id=str(row.id)
