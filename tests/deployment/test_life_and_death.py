@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -56,7 +56,7 @@ class Reborn:
     """A platform that was killed and started again, and what the first one had run."""
 
     platform: Platform
-    crashed: list[ProcessId]
+    crashed: tuple[ProcessId, ...]
     left: list[str]
 
 
@@ -67,11 +67,20 @@ def reborn(stranger: str | None) -> Iterator[Reborn]:
         crashed = processes.snapshot(platform.pid)
         os.kill(platform.pid, signal.SIGKILL)
         platform.wait()
+        crashed += handed_on(platform)
         left = alive(crashed)
         yield Reborn(platform.start(), crashed, left)
 
 
-def alive(found: list[ProcessId]) -> list[str]:
+def handed_on(platform: Platform) -> tuple[ProcessId, ...]:
+    """Whom HAProxy has handed its port to since: it does so whenever its configuration changes."""
+    record = Home(platform.home).read()
+    assert record is not None
+    found = [processes.describe(process) for process in processes.left_behind(record)]
+    return tuple(process for process in found if process.name == "haproxy")
+
+
+def alive(found: Iterable[ProcessId]) -> list[str]:
     return [f"{one.pid} {one.name}" for one in found if processes.find(one)]
 
 
