@@ -15,7 +15,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.auth import Scope
+
+Key = tuple[UUID, int]
+"""A document, and the place of one of its chunks."""
 
 K1, B = 0.9, 0.6
 RARE = 2_000
@@ -46,18 +49,22 @@ def postings_of(chunks: Sequence[tuple[int, Sequence[str]]]) -> dict[str, list[i
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What is searched: how many chunks and terms, in which languages and embedding spaces."""
+    """What is searched: how many chunks and terms, in which languages and embedding spaces.
+
+    `common` is what was counted of terms that are not rare; it is as old as the rest.
+    """
 
     chunks: int
     terms: int
     languages: tuple[str | None, ...]
     spaces: frozenset[str] = frozenset()
+    common: dict[str, float] = field(default_factory=dict, compare=False)
 
     @property
     def average_length(self) -> float:
         return self.terms / self.chunks if self.terms else 1.0
 
-    def idf(self, frequency: int) -> float:
+    def idf(self, frequency: float) -> float:
         """The weight of a term that `frequency` chunks hold."""
         absent = max(self.chunks - frequency, 0)
         return math.log(1 + (absent + 0.5) / (frequency + 0.5))
@@ -65,13 +72,15 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a query found: BM25 scores by (document, ordinal), and the score of a chunk that
-    would hold every word of the query all over, to compare them with."""
+    """What a query found: BM25 scores, the places of the chunks that were asked for (those that
+    are gone, or not the caller's, are not among them), and the score of a chunk that would hold
+    every word of the query all over, to compare with."""
 
-    scores: Mapping[tuple[UUID, int], float]
+    scores: Mapping[Key, float]
+    places: Mapping[UUID, Key]
     ideal: float
 
-    def share(self, key: tuple[UUID, int]) -> float:
+    def share(self, key: Key) -> float:
         """How much of the query's information a chunk holds, 0 to 1."""
         return min(self.scores.get(key, 0.0) / self.ideal, 1.0) if self.ideal else 0.0
 
@@ -87,8 +96,9 @@ CORPUS_OF_PROJECT = text(f"{_COUNTS} AND project_id = :project {_EACH}")
 
 class Corpora:
     """Corpora as their searchers see them. Counting reads a row for each document, so a large one
-    is remembered for some seconds: a few documents more or less move its averages by nothing. Who
-    finds that its documents have moved to another space forgets it."""
+    is remembered for some seconds, and with it how common its common words are: a few documents
+    more or less move that by nothing. Who finds that its documents have moved to another space
+    forgets it."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[Scope, UUID | None], tuple[float, Corpus]] = {}
@@ -138,7 +148,7 @@ async def search(
     limit: int,
     project_id: UUID | None = None,
     document_ids: Sequence[UUID] | None = None,
-    also: Sequence[tuple[UUID, int]] = (),
+    also: Sequence[UUID] = (),
     rare: float = RARE,
 ) -> Scores:
     """The best `limit` chunks, and the chunks `also`, by document and ordinal.
@@ -150,26 +160,34 @@ async def search(
         words: the query's words, each as the terms it may stand for.
         document_ids: answer with chunks of these alone; a term's weight stays the corpus's.
     """
+    terms = frozenset().union(*words)
+    known = {term: found.common[term] for term in sorted(terms) if term in found.common}
     values: dict[str, Any] = {
         "tenant": tenant_id,
         "project": project_id,
-        "terms": sorted(frozenset().union(*words)),
+        "terms": sorted(terms - known.keys()),
+        "known": list(known),
+        "frequencies": list(known.values()),
         "chunks": float(found.chunks),
         "average": found.average_length,
         "documents": list(document_ids or ()),
-        "also": [document for document, _ in also],
-        "ordinals": [ordinal for _, ordinal in also],
+        "also": list(also),
         "rare": rare,
         "limit": limit,
     }
     statement = _statement(project_id is not None, document_ids is not None)
     rows = (await session.execute(text(statement), values)).all()
-    frequencies = {row.term: int(row.value) for row in rows if row.term is not None}
-    scores = {(row.document_id, row.ordinal): row.value for row in rows if row.term is None}
-    return Scores(scores, sum(_word_weight(found, word, frequencies) for word in words))
+    frequencies = {row.term: row.value for row in rows if row.term is not None}
+    found.common.update({term: n for term, n in frequencies.items() if n > rare})
+    hits = [row for row in rows if row.term is None]
+    return Scores(
+        scores={(row.document_id, row.ordinal): row.value for row in hits if row.value},
+        places={row.id: (row.document_id, row.ordinal) for row in hits if row.id is not None},
+        ideal=sum(_word_weight(found, word, frequencies) for word in words),
+    )
 
 
-def _word_weight(found: Corpus, word: frozenset[str], frequencies: Mapping[str, int]) -> float:
+def _word_weight(found: Corpus, word: frozenset[str], frequencies: Mapping[str, float]) -> float:
     """A word counts as its commonest form: in a corpus of two languages it has a form in each,
     and one of them is nowhere."""
     return found.idf(max(frequencies.get(term, 0) for term in word))
@@ -181,6 +199,7 @@ WITH counted AS MATERIALIZED (
     SELECT p.term, sum(p.chunks)::float8 AS frequency FROM core.postings p
     WHERE p.tenant_id = :tenant AND p.term = ANY(CAST(:terms AS text[])){project}
     GROUP BY p.term
+    UNION ALL SELECT * FROM unnest(CAST(:known AS text[]), CAST(:frequencies AS float8[]))
 ), weights AS MATERIALIZED (
     SELECT term, frequency, row_number() OVER (ORDER BY frequency, term) AS place,
         ln(1::float8 + (greatest(CAST(:chunks AS float8) - frequency, 0::float8)
@@ -194,10 +213,12 @@ WITH counted AS MATERIALIZED (
     WHERE p.tenant_id = :tenant AND p.term = ANY(ARRAY(SELECT term FROM bringing)){project}
         {documents}
 ), wanted AS MATERIALIZED (
-    (SELECT b.document_id, (b.hit >> 32)::integer AS ordinal
+    (SELECT NULL::uuid AS id, b.document_id, (b.hit >> 32)::integer AS ordinal
      FROM brought b JOIN weights w ON w.term = b.term CROSS JOIN LATERAL {parts}
-     GROUP BY b.document_id, b.hit >> 32 ORDER BY sum({score}) DESC, 1, 2 LIMIT :limit)
-    UNION SELECT * FROM unnest(CAST(:also AS uuid[]), CAST(:ordinals AS integer[]))
+     GROUP BY b.document_id, b.hit >> 32 ORDER BY sum({score}) DESC, 2, 3 LIMIT :limit)
+    UNION ALL
+    SELECT c.id, c.document_id, c.ordinal FROM core.chunks c
+    WHERE c.tenant_id = :tenant AND c.id = ANY(CAST(:also AS uuid[]))
 ), hits AS (
     SELECT b.term, b.document_id, b.hit FROM brought b
     UNION ALL
@@ -206,12 +227,13 @@ WITH counted AS MATERIALIZED (
     WHERE p.tenant_id = :tenant AND p.document_id = ANY(ARRAY(SELECT document_id FROM wanted))
         AND p.term = ANY(ARRAY(SELECT term FROM weights EXCEPT SELECT term FROM bringing))
 )
-SELECT term, NULL::uuid AS document_id, 0 AS ordinal, frequency AS value FROM weights
+SELECT term, NULL::uuid AS id, NULL::uuid AS document_id, 0 AS ordinal, frequency AS value
+FROM weights
 UNION ALL
-SELECT NULL, n.document_id, n.ordinal, sum({score})
-FROM wanted n JOIN hits b ON b.document_id = n.document_id AND (b.hit >> 32) = n.ordinal
-    JOIN weights w ON w.term = b.term CROSS JOIN LATERAL {parts}
-GROUP BY n.document_id, n.ordinal
+SELECT NULL, n.id, n.document_id, n.ordinal, sum({score})
+FROM wanted n LEFT JOIN (hits b JOIN weights w ON w.term = b.term CROSS JOIN LATERAL {parts})
+    ON b.document_id = n.document_id AND (b.hit >> 32) = n.ordinal
+GROUP BY n.id, n.document_id, n.ordinal
 """
 _PARTS = "(SELECT ((b.hit >> 16) & 65535)::float8 AS tf, (b.hit & 65535)::float8 AS length) AS h"
 _SCORE = (

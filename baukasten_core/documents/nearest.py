@@ -13,7 +13,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.auth import Scope
@@ -22,15 +22,11 @@ from baukasten_core.contracts.storage import VectorHit, VectorStore
 from baukasten_core.documents.bm25 import Corpus
 from baukasten_core.documents.calibration import Calibration, Line
 from baukasten_core.documents.embedders import Embedder, Embedders
-from baukasten_core.documents.models import Chunk, Document
 from baukasten_core.errors import BaukastenError, ProviderError, ResidencyViolation
 
 MOST_KEPT = 1_000
 WIDEST = 3_000
 """Passages that are asked for at most because many of the first are searched elsewhere."""
-
-Key = tuple[UUID, int]
-"""A document, and the place of one of its chunks."""
 
 Ask = Callable[[int], Awaitable[Sequence[VectorHit]]]
 
@@ -63,14 +59,6 @@ class Senses:
     of: dict[str, _Sense] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
     error: BaukastenError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """Cosines by chunk, and where the chunks stand."""
-
-    cosines: Mapping[UUID, float]
-    places: Mapping[UUID, Key]
 
 
 class Nearest:
@@ -151,20 +139,25 @@ class Nearest:
         within: Filter,
         *,
         limit: int,
-    ) -> Near:
-        """The nearest passages of each space. Raises `Moved`."""
+    ) -> dict[UUID, float]:
+        """The cosines of the nearest passages of each space. Raises `Moved`.
+
+        Of documents that are all in one space, nothing more is asked than the store: it may name
+        passages that are gone by now, or are not the caller's.
+        """
         cosines: dict[UUID, float] = {}
-        places: dict[UUID, Key] = {}
         seen: dict[UUID, str] = {}
         for sense in self._searched(senses, corpus):
 
             async def ask(count: int, sense: _Sense = sense) -> Sequence[VectorHit]:
                 return await self._ask(session, tenant_id, sense, within, count, size=corpus.chunks)
 
-            hits, found = await _current(session, ask, sense.space.id, corpus, limit, seen)
+            if len(corpus.spaces) == 1:
+                hits = await ask(limit)
+            else:
+                hits = await _current(session, ask, sense.space.id, corpus, limit, seen)
             cosines |= _scaled(hits, senses.lines.get(sense.space.id), corpus)
-            places |= found
-        return Near(cosines, places)
+        return cosines
 
     async def cosines(
         self,
@@ -181,16 +174,18 @@ class Nearest:
         for sense in spaces:
             hits = await self._ask(session, tenant_id, sense, within, len(chunks), chunk_ids=chunks)
             if len(corpus.spaces) > 1:
-                places = await _places(session, hits)
-                hits = [hit for hit in hits if _is_current(hit, places, sense.space.id, corpus)]
+                found = await _spaces(session, hits)
+                hits = [hit for hit in hits if _is_current(hit, found, sense.space.id, corpus)]
             cosines |= _scaled(hits, senses.lines.get(sense.space.id), corpus)
         return cosines
 
-    def missed(self, near: Near, senses: Senses, corpus: Corpus, within: Filter) -> bool:
+    def missed(
+        self, near: Mapping[UUID, float], senses: Senses, corpus: Corpus, within: Filter
+    ) -> bool:
         """Whether nothing was found where a remembered corpus says that there is something: its
         vectors may have gone, after a move that was confirmed at once."""
         looked = bool(self._searched(senses, corpus)) and within.documents is None
-        return looked and not near.cosines
+        return looked and not near
 
     def _searched(self, senses: Senses, corpus: Corpus) -> Sequence[_Sense]:
         return [senses.of[space] for space in sorted(corpus.spaces) if space in senses.of]
@@ -226,45 +221,41 @@ def _scaled(hits: Sequence[VectorHit], line: Line | None, corpus: Corpus) -> Map
     return {hit.chunk_id: line(hit.cosine) for hit in hits}
 
 
-Place = tuple[UUID, int, str]
-"""A document, the place of one of its chunks, and the space in which it is searched."""
-
-
 async def _current(
     session: AsyncSession, ask: Ask, space: str, corpus: Corpus, limit: int, seen: dict[UUID, str]
-) -> tuple[Sequence[VectorHit], Mapping[UUID, Key]]:
+) -> Sequence[VectorHit]:
     """The nearest of those that are searched in this space. Where others were nearer, which have
     vectors here because they are being moved, more are asked for. `seen` says in which space each
     chunk is: one that is in another by now would be missed in both."""
     count = limit
     while True:
         hits = await ask(count)
-        places = await _places(session, hits)
-        if any(seen.setdefault(chunk, place[2]) != place[2] for chunk, place in places.items()):
+        spaces = await _spaces(session, hits)
+        if any(seen.setdefault(chunk, its) != its for chunk, its in spaces.items()):
             raise Moved
-        current = [hit for hit in hits if _is_current(hit, places, space, corpus)]
+        current = [hit for hit in hits if _is_current(hit, spaces, space, corpus)]
         if len(current) >= limit or len(hits) < count or count >= WIDEST:
-            break
+            return current[:limit]
         count = min(count * 4, WIDEST)
-    kept = current[:limit]
-    return kept, {hit.chunk_id: places[hit.chunk_id][:2] for hit in kept}
 
 
-def _is_current(hit: VectorHit, places: Mapping[UUID, Place], space: str, corpus: Corpus) -> bool:
+def _is_current(hit: VectorHit, spaces: Mapping[UUID, str], space: str, corpus: Corpus) -> bool:
     """Raises `Moved` if its document is where nobody has looked."""
-    place = places.get(hit.chunk_id)
-    if place is not None and place[2] not in corpus.spaces:
+    found = spaces.get(hit.chunk_id)
+    if found is not None and found not in corpus.spaces:
         raise Moved
-    return place is not None and place[2] == space
+    return found == space
 
 
-async def _places(session: AsyncSession, hits: Iterable[VectorHit]) -> dict[UUID, Place]:
-    """Where each chunk stands, and in which space it is searched. A store outside PostgreSQL may
-    name chunks that are gone, or are not the caller's: here they fall out."""
-    ids = [hit.chunk_id for hit in hits]
-    query = select(Chunk.id, Chunk.document_id, Chunk.ordinal, Document.space).join(
-        Document,
-        (Document.tenant_id == Chunk.tenant_id) & (Document.id == Chunk.document_id),
-    )
-    rows = await session.execute(query.where(Chunk.id.in_(ids)))
-    return {row.id: (row.document_id, row.ordinal, row.space) for row in rows}
+SPACES = text(
+    "SELECT c.id, d.space FROM core.chunks c JOIN core.documents d"
+    " ON d.tenant_id = c.tenant_id AND d.id = c.document_id"
+    " WHERE c.id = ANY(CAST(:ids AS uuid[]))"
+)
+
+
+async def _spaces(session: AsyncSession, hits: Iterable[VectorHit]) -> dict[UUID, str]:
+    """In which space each chunk is searched. A store outside PostgreSQL may name chunks that are
+    gone, or are not the caller's: here they fall out."""
+    rows = await session.execute(SPACES, {"ids": [hit.chunk_id for hit in hits]})
+    return {row.id: row.space for row in rows}

@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -20,12 +21,12 @@ from baukasten_core.contracts.storage import VectorStore
 from baukasten_core.db.session import Database
 from baukasten_core.documents import bm25
 from baukasten_core.documents.access import Guard, require_project, within_project
-from baukasten_core.documents.bm25 import Corpus
+from baukasten_core.documents.bm25 import Corpus, Key
 from baukasten_core.documents.closeness import closeness
 from baukasten_core.documents.embedders import Embedders
 from baukasten_core.documents.indexing import chunk_id
 from baukasten_core.documents.models import Document
-from baukasten_core.documents.nearest import Filter, Key, Moved, Nearest, Senses
+from baukasten_core.documents.nearest import Filter, Moved, Nearest, Senses
 from baukasten_core.documents.scoring import Scoring
 from baukasten_core.documents.terms import variants
 from baukasten_core.documents.text import normalize
@@ -59,21 +60,33 @@ class DocumentHit:
 
 @dataclass(frozen=True, slots=True)
 class _Query:
+    """`whole`: the documents are wanted, too, not their passages alone."""
+
     text: str
     limit: int
-    enough: int
     within: Filter
     language: str | None
+    whole: bool
 
     @property
     def project_id(self) -> UUID | None:
         return self.within.project_id
 
+    @property
+    def candidates(self) -> int:
+        return max(CANDIDATES, self.limit * PASSAGES_A_DOCUMENT)
+
+    @property
+    def read_closely(self) -> int:
+        return max(READ_CLOSELY, self.limit * PASSAGES_A_DOCUMENT if self.whole else self.limit)
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    signs: Mapping[UUID, Signs]
-    passages: list[Passage]
+    """Passages, best first, and those of their documents that are wanted."""
+
+    passages: Sequence[Passage] = ()
+    documents: Mapping[UUID, Document] = field(default_factory=dict)
 
 
 class Searcher:
@@ -124,11 +137,10 @@ class Searcher:
             ProviderUnavailable: an embedder is loading or down.
             ResidencyViolation: the data may not go where an embedder or the reranker is.
         """
-        return (
-            await self._passages(
-                principal, query, limit, project_id, documents, language, enough=limit
-            )
-        )[:limit]
+        found = await self._search(
+            principal, query, limit, project_id, documents, language, whole=False
+        )
+        return list(found.passages[:limit])
 
     async def search_documents(
         self,
@@ -141,24 +153,17 @@ class Searcher:
         language: str | None = None,
     ) -> list[DocumentHit]:
         """The best documents; raises what `search` raises."""
-        enough = max(READ_CLOSELY, limit * PASSAGES_A_DOCUMENT)
-        passages = await self._passages(
-            principal, query, limit, project_id, documents, language, enough=enough
+        found = await self._search(
+            principal, query, limit, project_id, documents, language, whole=True
         )
-        grouped: dict[UUID, list[Passage]] = {}
-        for passage in passages:
-            grouped.setdefault(passage.document_id, []).append(passage)
-        best = dict(list(grouped.items())[:limit])
-        async with self._database.transaction(principal.scope) as session:
-            rows = await session.scalars(select(Document).where(Document.id.in_(best)))
-            found = {row.id: row for row in rows}
-        return [
-            DocumentHit(found[key], hits[0].score, hits[:PASSAGES_A_DOCUMENT])
-            for key, hits in best.items()
-            if key in found
-        ]
+        hits = (
+            DocumentHit(found.documents[key], passages[0].score, passages[:PASSAGES_A_DOCUMENT])
+            for key, passages in _by_document(found.passages).items()
+            if key in found.documents
+        )
+        return list(islice(hits, limit))
 
-    async def _passages(
+    async def _search(
         self,
         principal: Principal,
         query: str,
@@ -167,18 +172,16 @@ class Searcher:
         documents: Sequence[UUID] | None,
         language: str | None,
         *,
-        enough: int,
-    ) -> list[Passage]:
+        whole: bool,
+    ) -> _Found:
         wanted = normalize(query).strip()
         if len(wanted) < SHORTEST_QUERY:
             raise BadRequest(f"The query needs {SHORTEST_QUERY} or more characters.")
         project_id = within_project(principal, project_id)
         if self._guard is not None:
             await self._guard(principal.scope, project_id)
-        asked = _Query(wanted, limit, enough, Filter(project_id, documents), language)
-        found = await self._look(principal.scope, asked)
-        passages = await asyncio.to_thread(self._read_closely, wanted, found.passages, found.signs)
-        return await self._reranked(wanted, passages)
+        asked = _Query(wanted, limit, Filter(project_id, documents), language, whole)
+        return await self._reranked(wanted, await self._look(principal.scope, asked))
 
     async def _look(self, scope: Scope, query: _Query) -> _Found:
         """Once, as a rule: again where documents are in spaces that the query was not embedded
@@ -198,13 +201,19 @@ class Searcher:
         self, session: AsyncSession, scope: Scope, query: _Query, corpus: Corpus, senses: Senses
     ) -> _Found:
         """Raises `Moved`."""
+        if not corpus.chunks:
+            await require_project(session, query.project_id)  # or there is none
+            if senses.error is not None:  # what is put in would not be found either
+                raise senses.error
+            return _Found()
         signs = await self._candidates(session, scope, query, corpus, senses)
         best = sorted(signs, key=lambda chunk: (-self._scoring.score(*signs[chunk]), chunk))
-        passages, spaces = await _read(session, best[: max(query.enough, READ_CLOSELY)])
+        passages, spaces = await _read(session, best[: query.read_closely])
         if not spaces <= corpus.spaces:
             raise Moved
         self._nearest.remember(scope, query.project_id, corpus)
-        return _Found(signs, passages)
+        ranked = await asyncio.to_thread(self._read_closely, query.text, passages, signs)
+        return _Found(ranked, await self._documents(session, query, ranked))
 
     def _read_closely(
         self, query: str, passages: Sequence[Passage], signs: Mapping[UUID, Signs]
@@ -217,18 +226,24 @@ class Searcher:
         ]
         return _ranked(values, passages)
 
+    async def _documents(
+        self, session: AsyncSession, query: _Query, passages: Sequence[Passage]
+    ) -> Mapping[UUID, Document]:
+        """The best ones; all that may be among the best where a reranker has the last word."""
+        if not query.whole:
+            return {}
+        ids = list(_by_document(passages))
+        if self._reranker is None:
+            ids = ids[: query.limit]
+        rows = await session.scalars(select(Document).where(Document.id.in_(ids)))
+        return {row.id: row for row in rows}
+
     async def _candidates(
         self, session: AsyncSession, scope: Scope, query: _Query, corpus: Corpus, senses: Senses
     ) -> dict[UUID, Signs]:
         """The signs of each chunk that either way brought. Raises `Moved`."""
-        tenant_id = scope.tenant_id
+        tenant_id, count = scope.tenant_id, query.candidates
         assert tenant_id is not None, "a principal has a tenant"
-        if not corpus.chunks:
-            await require_project(session, query.project_id)  # or there is none
-            if senses.error is not None:  # what is put in would not be found either
-                raise senses.error
-            return {}
-        count = max(CANDIDATES, query.limit * PASSAGES_A_DOCUMENT)
         asked = (session, tenant_id, senses, corpus, query.within)
         near = await self._nearest.best(*asked, limit=count)
         if self._nearest.missed(near, senses, corpus, query.within) and self._corpora.forget(
@@ -246,9 +261,9 @@ class Searcher:
             limit=count,
             project_id=query.project_id,
             document_ids=query.within.documents,
-            also=sorted(near.places.values()),
+            also=list(near),
         )
-        places, cosines = dict(near.places), dict(near.cosines)
+        places, cosines = dict(lexical.places), dict(near)
         for document, ordinal in _best(lexical.scores, count):
             places.setdefault(chunk_id(document, ordinal), (document, ordinal))
         missing = [chunk for chunk in places if chunk not in cosines]
@@ -258,12 +273,20 @@ class Searcher:
             chunk: (cosines.get(chunk, 0.0), lexical.share(key)) for chunk, key in places.items()
         }
 
-    async def _reranked(self, query: str, passages: list[Passage]) -> list[Passage]:
-        if self._reranker is None or not passages:
-            return passages
-        head = passages[:RERANKED]
+    async def _reranked(self, query: str, found: _Found) -> _Found:
+        if self._reranker is None or not found.passages:
+            return found
+        head = found.passages[:RERANKED]
         relevance = await self._reranker.rerank(query, [passage.text for passage in head])
-        return _ranked([float(value) for value in relevance], head)
+        return replace(found, passages=_ranked([float(value) for value in relevance], head))
+
+
+def _by_document(passages: Iterable[Passage]) -> dict[UUID, list[Passage]]:
+    """In the order of each one's first."""
+    grouped: dict[UUID, list[Passage]] = {}
+    for passage in passages:
+        grouped.setdefault(passage.document_id, []).append(passage)
+    return grouped
 
 
 def _ranked(values: Sequence[float], passages: Sequence[Passage]) -> list[Passage]:

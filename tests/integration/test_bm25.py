@@ -126,13 +126,56 @@ async def test_a_common_word_brings_no_chunk_and_counts_in_those_that_others_bro
         keys = [await store(session, tenant, document, 1) for document in documents]
         corpus = await bm25.corpus(session, tenant.tenant_id, None)
         found = await bm25.search(
-            session, tenant.tenant_id, corpus, words, limit=10, also=[(keys[3], 0)], rare=rare
+            session,
+            tenant.tenant_id,
+            corpus,
+            words,
+            limit=10,
+            also=[chunk_id(keys[3], 0)],
+            rare=rare,
         )
     expected = plain(dict(zip(keys, documents, strict=True)), {"ape", "cat"})
     brought = {(keys[0], 0), (keys[2], 1), (keys[3], 0)}
     assert dict(found.scores) == pytest.approx(
         {key: value for key, value in expected.items() if key in brought}, rel=1e-9
     )
+
+
+async def test_a_chunk_that_is_asked_for_has_its_place_unless_it_is_gone_or_somebody_elses(
+    database: Database, database_urls: DatabaseUrls, tenant: Principal
+) -> None:
+    other = create_user(database_urls)
+    async with database.transaction(other.scope) as session:
+        theirs = await store(session, other, [["ape"]], 1)
+    async with database.transaction(tenant.scope) as session:
+        key = await store(session, tenant, [["ape"], ["bee"]], 2)
+        corpus = await bm25.corpus(session, tenant.tenant_id, None)
+        asked = [chunk_id(key, 0), chunk_id(key, 1), chunk_id(key, 2), chunk_id(theirs, 0)]
+        found = await bm25.search(
+            session, tenant.tenant_id, corpus, [frozenset({"ape"})], limit=10, also=asked
+        )
+    assert found.places == {asked[0]: (key, 0), asked[1]: (key, 1)}
+    assert set(found.scores) == {(key, 0)}
+
+
+async def test_how_common_a_common_word_is_may_be_as_old_as_the_corpus(
+    database: Database, tenant: Principal
+) -> None:
+    documents = [["ape", "bee"], ["ape"], ["ape", "cat"]]
+    words = [frozenset({word}) for word in ("ape", "bee")]
+    asked = {"limit": 10, "rare": 1.0}
+    async with database.transaction(tenant.scope) as session:
+        for document in documents:
+            await store(session, tenant, [document], 1)
+        corpus = await bm25.corpus(session, tenant.tenant_id, None)
+        first = await bm25.search(session, tenant.tenant_id, corpus, words, **asked)
+        again = await bm25.search(session, tenant.tenant_id, corpus, words, **asked)
+        assert corpus.common == {"ape": 3}
+        await store(session, tenant, [["ape", "bee"]], 1)
+        later = await bm25.search(session, tenant.tenant_id, corpus, words, **asked)
+    assert again == first
+    assert corpus.common == {"ape": 3, "bee": 2}
+    assert first.scores.keys() < later.scores.keys()
 
 
 async def test_a_large_corpus_is_remembered_for_a_while_and_a_small_one_is_counted(
@@ -159,7 +202,12 @@ async def test_ranking_is_the_same_with_a_limit_and_with_chosen_documents(
             session, tenant.tenant_id, corpus, [frozenset({"ape"})], limit=100
         )
         best = await bm25.search(
-            session, tenant.tenant_id, corpus, [frozenset({"ape"})], limit=3, also=[(keys[1], 0)]
+            session,
+            tenant.tenant_id,
+            corpus,
+            [frozenset({"ape"})],
+            limit=3,
+            also=[chunk_id(keys[1], 0)],
         )
         chosen = await bm25.search(
             session,

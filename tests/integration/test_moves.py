@@ -748,7 +748,7 @@ async def near(
         asked = (session, who.tenant_id, senses, corpus, Filter())
         if chunks is not None:
             return await nearest.cosines(*asked, chunks)
-        return (await nearest.best(*asked, limit=limit)).cosines
+        return await nearest.best(*asked, limit=limit)
 
 
 async def test_a_search_over_projects_in_different_spaces_asks_each_and_fuses_their_scores(
@@ -839,8 +839,8 @@ async def test_a_search_in_one_space_costs_what_it_did(
     finally:
         event.remove(engine, "before_cursor_execute", listen)
     assert platform.old.queries == ["heron fish"]
-    # The scope, the corpus, the nearest, their places, the words, the texts.
-    assert len(statements) == 6, statements
+    # The scope, the corpus, the nearest, the words, the texts.
+    assert len(statements) == 5, statements
 
 
 class Down(Embedder):
