@@ -19,12 +19,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
+
 from baukasten_core.errors import StartupRefused
 
 SUPERUSER = "postgres"
 DATABASE = "baukasten"
 SYSTEM_USER = "pgserver"
 """PostgreSQL refuses to run as root; as root it runs as this user, which is made if need be."""
+
+LEAST_KEPT, MOST_KEPT = 128, 1024
+"""MiB of pages in the server's memory, however small or large the machine is."""
 
 SOCKET_PATH_LIMIT = 100
 """Linux takes 107 bytes for a socket's path; PostgreSQL adds `.s.PGSQL.5432.lock`."""
@@ -105,7 +110,8 @@ def _initialise(server: EmbeddedPostgres) -> None:
 
 def _start(server: EmbeddedPostgres, options: str) -> None:
     log = server.data / "log"
-    arguments = f"-h '' -k '{server.socket_dir}' -c max_connections=200 {options}"
+    settings = f"-c max_connections=200 -c shared_buffers={_shared_buffers()}MB"
+    arguments = f"-h '' -k '{server.socket_dir}' {settings} {options}"
     try:
         _run(
             *("pg_ctl", "-w", "-t", "30", "-l", log, "-D", server.data, "-o", arguments, "start"),
@@ -114,6 +120,12 @@ def _start(server: EmbeddedPostgres, options: str) -> None:
     except StartupRefused as error:
         tail = "\n".join(log.read_text().splitlines()[-5:]) if log.exists() else ""
         raise StartupRefused(f"{error.detail}\n{tail}".strip()) from None
+
+
+def _shared_buffers() -> int:
+    """MiB of pages that the server keeps: it takes memory only when there is so much to keep. The
+    default, 128, is less than the postings of ten thousand chunks."""
+    return min(max(psutil.virtual_memory().total // 2**20 // 8, LEAST_KEPT), MOST_KEPT)
 
 
 def _is_running(server: EmbeddedPostgres) -> bool:

@@ -45,7 +45,8 @@ class Database:
         options = {
             "prepare_threshold": None,
             "connect_timeout": max(2, int(connect_timeout)),
-            "options": f"-c statement_timeout={int(statement_timeout * 1000)}",
+            # What is compiled for a statement of some milliseconds takes longer than it does.
+            "options": f"-c statement_timeout={int(statement_timeout * 1000)} -c jit=off",
             "application_name": "baukasten",
         }
         self._engine = create_async_engine(
