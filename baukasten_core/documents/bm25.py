@@ -15,11 +15,12 @@ import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.auth import Scope
@@ -78,7 +79,7 @@ class Scores:
 
     scores: Mapping[Key, float]
     places: Mapping[UUID, Key]
-    ideal: float
+    ideal: float = 0.0
 
     def share(self, key: Key) -> float:
         """How much of the query's information a chunk holds, 0 to 1."""
@@ -176,15 +177,27 @@ async def search(
         "limit": limit,
     }
     statement = _statement(project_id is not None, document_ids is not None)
-    rows = (await session.execute(text(statement), values)).all()
-    frequencies = {row.term: row.value for row in rows if row.term is not None}
+    rows = (await session.execute(statement, values)).all()
+    frequencies, scores = _apart(rows)
     found.common.update({term: n for term, n in frequencies.items() if n > rare})
-    hits = [row for row in rows if row.term is None]
-    return Scores(
-        scores={(row.document_id, row.ordinal): row.value for row in hits if row.value},
-        places={row.id: (row.document_id, row.ordinal) for row in hits if row.id is not None},
-        ideal=sum(_word_weight(found, word, frequencies) for word in words),
-    )
+    ideal = sum(_word_weight(found, word, frequencies) for word in words)
+    return replace(scores, ideal=ideal)
+
+
+def _apart(rows: Sequence[Any]) -> tuple[dict[str, float], Scores]:
+    """How many chunks hold each term, and what was found: rows of both kinds come as one answer."""
+    frequencies: dict[str, float] = {}
+    scores: dict[Key, float] = {}
+    places: dict[UUID, Key] = {}
+    for term, chunk, document, ordinal, value in rows:
+        if term is not None:
+            frequencies[term] = value
+            continue
+        if chunk is not None:
+            places[chunk] = (document, ordinal)
+        if value:
+            scores[document, ordinal] = value
+    return frequencies, Scores(scores, places)
 
 
 def _word_weight(found: Corpus, word: frozenset[str], frequencies: Mapping[str, float]) -> float:
@@ -247,10 +260,12 @@ _SCORE = (
 )
 
 
-def _statement(in_project: bool, of_documents: bool) -> str:
-    return _STATEMENT.format(
+@cache
+def _statement(in_project: bool, of_documents: bool) -> TextClause:
+    statement = _STATEMENT.format(
         project=" AND p.project_id = :project" if in_project else "",
         documents=" AND p.document_id = ANY(CAST(:documents AS uuid[]))" if of_documents else "",
         score=_SCORE,
         numbers=_NUMBERS,
     )
+    return text(statement)

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.auth import Principal, Scope
@@ -33,10 +33,10 @@ from baukasten_core.documents.text import normalize
 from baukasten_core.errors import BadRequest, Unavailable
 
 SHORTEST_QUERY = 3
-CANDIDATES = 100
+CANDIDATES = 60
 """Passages that each of the two ways brings before they are put together."""
 
-READ_CLOSELY = 50
+READ_CLOSELY = 40
 RERANKED = 40
 PASSAGES_A_DOCUMENT = 3
 
@@ -235,8 +235,7 @@ class Searcher:
         ids = list(_by_document(passages))
         if self._reranker is None:
             ids = ids[: query.limit]
-        rows = await session.scalars(select(Document).where(Document.id.in_(ids)))
-        return {row.id: row for row in rows}
+        return {row.id: row for row in await session.scalars(DOCUMENTS, {"ids": ids})}
 
     async def _candidates(
         self, session: AsyncSession, scope: Scope, query: _Query, corpus: Corpus, senses: Senses
@@ -313,6 +312,9 @@ READ = text(
 )
 
 
+DOCUMENTS = select(Document).where(Document.id.in_(bindparam("ids", expanding=True)))
+
+
 async def _read(
     session: AsyncSession, chunks: Sequence[UUID]
 ) -> tuple[list[Passage], frozenset[str]]:
@@ -321,16 +323,15 @@ async def _read(
     found = {row.id: row for row in rows}
     passages = [
         Passage(
-            chunk_id=chunk,
-            document_id=found[chunk].document_id,
-            title=found[chunk].title,
-            text=found[chunk].text,
-            start=found[chunk].start_offset,
-            end=found[chunk].end_offset,
-            page=found[chunk].page,
+            chunk_id=row.id,
+            document_id=row.document_id,
+            title=row.title,
+            text=row.text,
+            start=row.start_offset,
+            end=row.end_offset,
+            page=row.page,
             score=0.0,
         )
-        for chunk in chunks
-        if chunk in found
+        for row in (found[chunk] for chunk in chunks if chunk in found)
     ]
     return passages, frozenset(row.space for row in found.values() if row.space)

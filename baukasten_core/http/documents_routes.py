@@ -166,7 +166,7 @@ async def _search(services: Services, principal: Principal, body: SearchIn) -> l
 
 def _found(hit: DocumentHit) -> DocumentFound:
     passages = [PassageOut.model_validate(passage) for passage in hit.passages]
-    known = DocumentOut.model_validate(hit.document).model_dump()
+    known = dict(DocumentOut.model_validate(hit.document))
     return DocumentFound.model_construct(**known, score=hit.score, chunks=passages)
 
 

@@ -107,7 +107,7 @@ async def test_exact_search_never_uses_the_approximate_index(
     async with database.transaction(owner.scope) as session:
         for setting in ("enable_seqscan", "enable_bitmapscan", "enable_sort"):
             await session.execute(text(f"SET LOCAL {setting} = off"))
-        statement = "EXPLAIN " + _search(SPACE, "tenant_id = :tenant", exact=True)
+        statement = "EXPLAIN " + _search(SPACE, "tenant_id = :tenant", exact=True).text
         values = {"query": literal(few_ones()), "tenant": owner.tenant_id, "limit": 10}
         plan = "\n".join(await session.scalars(text(statement), values))
     assert "Sort" in plan

@@ -9,13 +9,14 @@ takes whose it is, and whether it is private, from its chunk.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.embedding import EmbeddingSpace
@@ -101,8 +102,8 @@ class PgVectorStore:
         values |= {"query": literal(query), "limit": limit}
         if not exact:
             await _look_wide(session, max(self._config.ef_search, limit))
-        rows = await session.execute(text(_search(space, condition, exact=exact)), values)
-        return [VectorHit(row.chunk_id, row.cosine) for row in rows]
+        rows = await session.execute(_search(space, condition, exact=exact), values)
+        return [VectorHit(chunk, cosine) for chunk, cosine in rows]
 
     async def remove(
         self,
@@ -186,13 +187,14 @@ def _scope(
     return condition, values
 
 
-def _search(space: EmbeddingSpace, condition: str, *, exact: bool) -> str:
+@cache
+def _search(space: EmbeddingSpace, condition: str, *, exact: bool) -> TextClause:
     """The order decides what the planner may use: an index is only ever used for the ascending
     distance itself, so ordering by the cosine is exact whatever the planner thinks and
     whichever tenant a prepared plan was made for."""
     distance = "embedding <#> CAST(:query AS vector)"
     order = "cosine DESC" if exact else distance
-    return (
+    return text(
         f"SELECT chunk_id, -({distance}) AS cosine FROM core.{_table(space)}"
         f" WHERE {condition} ORDER BY {order} LIMIT :limit"
     )
@@ -200,10 +202,10 @@ def _search(space: EmbeddingSpace, condition: str, *, exact: bool) -> str:
 
 async def _look_wide(session: AsyncSession, ef_search: int) -> None:
     """Go on reading the index until there are enough rows of this tenant."""
-    await session.execute(
-        text(
-            "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
-            " set_config('hnsw.ef_search', :ef, true)"
-        ),
-        {"ef": str(min(ef_search, 1000))},
-    )
+    await session.execute(LOOK_WIDE, {"ef": str(min(ef_search, 1000))})
+
+
+LOOK_WIDE = text(
+    "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
+    " set_config('hnsw.ef_search', :ef, true)"
+)
