@@ -76,6 +76,7 @@ class OpenVinoEngine:
         self.lanes = config.threads or usable_cores()
         tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer = Tokenizer(tokenizer, config.max_tokens)
+        self._most = config.max_tokens
         model = converted(config, folder)
         self._own = _requests(model, config, threads=self.lanes, at_a_time=self.lanes)
         self._shared = _requests(model, config, threads=self.lanes, at_a_time=1)
@@ -86,7 +87,7 @@ class OpenVinoEngine:
         return self._tokenizer(inputs)
 
     def encode(self, batch: Sequence[Sequence[int]]) -> Vectors:
-        ids, mask = padded(batch)
+        ids, mask = padded(batch, self._most)
         requests = self._shared if ids.size <= SMALL_TOKENS else self._own
         request = requests.get()
         try:

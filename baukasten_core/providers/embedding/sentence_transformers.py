@@ -81,6 +81,7 @@ class TorchEngine:
         ).eval()
         self._device = device
         self._tokenizer = Tokenizer(self._model.tokenizer.backend_tokenizer, config.max_tokens)
+        self._most = config.max_tokens
 
     def tokenize(self, inputs: Sequence[TextOrTokens]) -> list[Tokens]:
         return self._tokenizer(inputs)
@@ -88,7 +89,8 @@ class TorchEngine:
     def encode(self, batch: Sequence[Sequence[int]]) -> Vectors:
         import torch
 
-        ids, mask = (torch.from_numpy(part).to(self._device) for part in padded(batch))
+        arrays = padded(batch, self._most)
+        ids, mask = (torch.from_numpy(part).to(self._device) for part in arrays)
         with torch.inference_mode():
             out = self._model({"input_ids": ids, "attention_mask": mask})
         return unit_rows(out["sentence_embedding"].float().cpu().numpy())
