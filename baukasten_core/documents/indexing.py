@@ -15,7 +15,7 @@ from baukasten_core.contracts.embedding import EmbeddingSpace
 from baukasten_core.contracts.storage import VectorStore
 from baukasten_core.documents.bm25 import postings_of
 from baukasten_core.documents.models import Chunk, Document, SpaceMove, postings
-from baukasten_core.documents.pieces import Piece
+from baukasten_core.documents.pieces import Piece, under
 from baukasten_core.documents.terms import index_terms
 
 
@@ -36,21 +36,28 @@ def chunk_id(document_id: UUID, ordinal: int) -> UUID:
     return uuid5(document_id, str(ordinal))
 
 
-def count_terms(pieces: Sequence[Piece], language: str | None, title: str = "") -> list[list[str]]:
-    """The index terms of each piece under its document's title. CPU-bound."""
-    of_title = index_terms(title, language)
-    return [of_title + index_terms(piece.text, language) for piece in pieces]
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Pieces of a document that follow on what is written of it, with each one's terms; `total`
-    is how many there are to be in the end."""
+    is how many there are to be in the end, `title` what they are embedded under."""
 
     document_id: UUID
     pieces: Sequence[Piece]
     terms: Sequence[Sequence[str]]
     total: int
+    title: str = ""
+
+    @property
+    def texts(self) -> list[str]:
+        """The pieces as they are embedded."""
+        return [under(self.title, piece.text) for piece in self.pieces]
+
+
+def batch_of(document: Document, title: str, pieces: Sequence[Piece], total: int) -> Batch:
+    """Each piece has the terms of its document's title besides its own. CPU-bound."""
+    of_title = index_terms(title, document.language)
+    terms = [of_title + index_terms(piece.text, document.language) for piece in pieces]
+    return Batch(document.id, pieces, terms, total, title)
 
 
 async def write_batches(

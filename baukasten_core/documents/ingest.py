@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,14 @@ from baukasten_core.documents.files import file_key
 from baukasten_core.documents.indexing import (
     Batch,
     SpaceChanged,
+    batch_of,
     clear,
-    count_terms,
     new_space,
     write_batches,
 )
 from baukasten_core.documents.language import LanguageDetector
 from baukasten_core.documents.models import Document
-from baukasten_core.documents.pieces import Piece, Transform, cut, under
+from baukasten_core.documents.pieces import Piece, Transform, cut
 from baukasten_core.documents.text import Extracted
 from baukasten_core.documents.together import UNDECIDED, are_ready, claim_others, set_status
 from baukasten_core.errors import BaukastenError, NotFound, ProviderUnavailable
@@ -215,14 +216,9 @@ class Ingestor:
         """Index short documents in one go, and the jobs of all but the first are done with; answers
         whether the first is. What goes wrong with one of them is found when its own turn comes."""
         try:
-            batches, texts = await asyncio.to_thread(self._batches, documents, transform)
             first = documents[0]
-            embeddings = await chosen.embedder.embed(scope, first.project_id, texts)
-            space = await chosen.embedder.space()
-            await self._prepare(scope, space)
-            async with self._database.transaction(scope) as session:
-                writing = (session, self._vectors, space, batches, embeddings)
-                done = await write_batches(*writing, chosen=chosen.new_space)
+            batches = await asyncio.to_thread(self._batches, documents, transform)
+            async with self._written(scope, chosen, first.project_id, batches) as (session, done):
                 ready = await are_ready(session, list(done))
                 others = [key for key in ready if key != first.id]
                 await self._jobs.forget(session, first.tenant_id, job=INGEST, document_id=others)
@@ -233,18 +229,14 @@ class Ingestor:
             log.warning("documents could not be indexed together", error=type(error).__name__)
             return False
 
-    def _batches(
-        self, documents: Sequence[Document], transform: Transform | None
-    ) -> tuple[list[Batch], list[str]]:
-        """All pieces of each document that has any, and the texts to embed."""
-        batches, texts = [], []
-        for document in documents:
-            title, pieces = self._cut(document, transform)
-            terms = count_terms(pieces, document.language, title)
-            if pieces:
-                batches.append(Batch(document.id, pieces, terms, len(pieces)))
-                texts += [under(title, piece.text) for piece in pieces]
-        return batches, texts
+    def _batches(self, documents: Sequence[Document], transform: Transform | None) -> list[Batch]:
+        """All pieces of each document that has any."""
+        parts = [(document, *self._cut(document, transform)) for document in documents]
+        return [
+            batch_of(document, title, pieces, len(pieces))
+            for document, title, pieces in parts
+            if pieces
+        ]
 
     async def _index(
         self,
@@ -276,17 +268,25 @@ class Ingestor:
                 await _update(session, document.id, {"status": "ready", "chunk_total": done})
         while done < len(pieces):
             part = pieces[done : done + BATCH]
-            terms = await asyncio.to_thread(count_terms, part, document.language, title)
-            batch = Batch(document.id, part, terms, len(pieces))
-            texts = [under(title, piece.text) for piece in part]
-            embeddings = await chosen.embedder.embed(scope, document.project_id, texts)
-            await self._prepare(scope, space)
-            async with self._database.transaction(scope) as session:
-                writing = (session, self._vectors, space, [batch], embeddings)
-                written = await write_batches(*writing, chosen=chosen.new_space)
-            if document.id not in written:
-                raise Gone
+            batch = await asyncio.to_thread(batch_of, document, title, part, len(pieces))
+            async with self._written(scope, chosen, document.project_id, [batch]) as (_, written):
+                if document.id not in written:
+                    raise Gone
             done = written[document.id]
+
+    @asynccontextmanager
+    async def _written(
+        self, scope: Scope, chosen: _Chosen, project_id: UUID | None, batches: Sequence[Batch]
+    ) -> AsyncIterator[tuple[AsyncSession, Mapping[UUID, int]]]:
+        """Embed batches and write them: the transaction that does, and how many chunks each
+        document has in it."""
+        texts = [each for batch in batches for each in batch.texts]
+        embeddings = await chosen.embedder.embed(scope, project_id, texts)
+        space = await chosen.embedder.space()
+        await self._prepare(scope, space)
+        async with self._database.transaction(scope) as session:
+            writing = (session, self._vectors, space, batches, embeddings)
+            yield session, await write_batches(*writing, chosen=chosen.new_space)
 
     async def _resume(
         self, scope: Scope, document: Document, space: EmbeddingSpace, total: int
