@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -69,6 +69,16 @@ class _Chosen:
     new_space: str | None
 
 
+class _Work(NamedTuple):
+    """A document, others to do with it, the space that they go to, if it is not the default
+    embedder's, and what is made of their texts."""
+
+    document: Document
+    others: Sequence[Document]
+    space: str | None
+    transform: Transform | None
+
+
 class Ingestor:
     """Makes documents searchable. `run` and `failed` are the handlers of the ingest job."""
 
@@ -100,17 +110,17 @@ class Ingestor:
     async def run(self, scope: Scope, document_id: UUID) -> None:
         """Extract, cut, embed and write a document, and with a short one others that wait in its
         project. Idempotent; one that is gone or ready is left alone."""
-        document, others, space = await self._begin(scope, document_id)
-        if document is None or document.status == "ready":
+        work = await self._begin(scope, document_id)
+        if work is None:
             return
+        document, others, space, transform = work
         if self._guard is not None:
             await self._guard(scope, document.project_id)
         try:
             chosen = await self._chosen(space)
             await chosen.embedder.require(scope, document.project_id)
             if document.content is None:
-                await self._extract(scope, document)
-            transform = await self._transform(scope, document.project_id)
+                transform = await self._extract(scope, document)
             if others and await self._together(scope, chosen, [document, *others], transform):
                 return
             title, pieces = await asyncio.to_thread(self._cut, document, transform)
@@ -133,11 +143,8 @@ class Ingestor:
 
     # --- steps --------------------------------------------------------------------------------
 
-    async def _begin(
-        self, scope: Scope, document_id: UUID
-    ) -> tuple[Document | None, Sequence[Document], str | None]:
-        """The document, others to do with it, and the space that they go to, if it is not the
-        default embedder's; nobody else begins with those now."""
+    async def _begin(self, scope: Scope, document_id: UUID) -> _Work | None:
+        """What nobody else begins with now; None: the document is gone or ready."""
         async with self._database.transaction(scope) as session:
             document = await session.get(
                 Document,
@@ -145,11 +152,14 @@ class Ingestor:
                 options=[undefer(Document.content), undefer(Document.pages)],
                 with_for_update={"of": Document},
             )
-            if document is None or document.status not in UNDECIDED:
-                return document, (), None
+            if document is None or document.status == "ready":
+                return None
+            transform = await self._transform(session, document)
+            if document.status not in UNDECIDED:
+                return _Work(document, (), None, transform)
             document.status = "processing"
             others = await claim_others(session, document)
-            return document, others, await _space_of(session, document)
+            return _Work(document, others, await _space_of(session, document), transform)
 
     async def _chosen(self, space: str | None) -> _Chosen:
         """The embedder of the project's space, or the default one where that is not configured.
@@ -159,27 +169,27 @@ class Ingestor:
         embedder = await self._embedders.by_space(space) if space else None
         return _Chosen(embedder or self._embedders.default, space)
 
-    async def _extract(self, scope: Scope, document: Document) -> None:
+    async def _extract(self, scope: Scope, document: Document) -> Transform | None:
+        """Write the text of its file down, for a later run to begin from; answers the transform,
+        which the project may have changed in all that time."""
         key = file_key(document.tenant_id, document.project_id, document.id)
         with tempfile.TemporaryDirectory(prefix="baukasten-") as folder:
             path = Path(folder) / "file"
             await self._fetch(key, path)
             extracted = await self._extractor.extract(path, filename=document.filename)
-        await self.save_text(scope, document, extracted)
+        values = await self.text_values(extracted)
+        values["title"] = document.title or values["title"]
+        async with self._database.transaction(scope) as session:
+            await _update(session, document.id, values)
+            transform = await self._transform(session, document)
+        for name, value in values.items():
+            setattr(document, name, value)
+        return transform
 
     async def _fetch(self, key: str, path: Path) -> None:
         with path.open("wb") as file:
             async for piece in self._blobs.open(key):
                 await asyncio.to_thread(file.write, piece)
-
-    async def save_text(self, scope: Scope, document: Document, extracted: Extracted) -> None:
-        """Write the extracted text down; a later run begins from it."""
-        values = await self.text_values(extracted)
-        values["title"] = document.title or values["title"]
-        async with self._database.transaction(scope) as session:
-            await _update(session, document.id, values)
-        for name, value in values.items():
-            setattr(document, name, value)
 
     async def text_values(self, extracted: Extracted) -> dict[str, Any]:
         """The columns that hold a document's text."""
@@ -192,12 +202,11 @@ class Ingestor:
             "language": detected.language if detected else None,
         }
 
-    async def _transform(self, scope: Scope, project_id: UUID | None) -> Transform | None:
-        """What the project's showcase makes of a text before it is indexed; None: nothing."""
-        if project_id is None:
+    async def _transform(self, session: AsyncSession, document: Document) -> Transform | None:
+        """What its project's showcase makes of a text before it is indexed; None: nothing."""
+        if document.project_id is None:
             return None
-        async with self._database.transaction(scope) as session:
-            row = (await session.execute(PROJECT, {"id": project_id})).one_or_none()
+        row = (await session.execute(PROJECT, {"id": document.project_id})).one_or_none()
         transform = self._transform_of(row.type) if row else None
         if row is None or transform is None:
             return None

@@ -393,6 +393,27 @@ async def test_a_transform_decides_what_is_indexed_and_offsets_stay_the_original
         assert await session.scalar(query) == 0
 
 
+async def test_a_transform_that_comes_while_a_file_is_extracted_counts(
+    room: Room, tenant: Principal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = await project(room.database, tenant)
+    extractor = room.ingestor._extractor
+    extract = extractor.extract
+
+    async def change_and_extract(*args: Any, **options: Any) -> Any:
+        async with room.database.transaction(tenant.scope) as session:
+            query = text("UPDATE core.projects SET type = 'blind' WHERE id = :id")
+            await session.execute(query, {"id": mine})
+        return await extract(*args, **options)
+
+    monkeypatch.setattr(extractor, "extract", change_and_extract)
+    (path := tmp_path / "file").write_text("The secret gardener has pruned roses.")
+    upload = Upload(path, "roses.txt", 38, b"r" * 32)
+    await room.ready(tenant, await room.documents.add_file(tenant, upload, project_id=mine))
+    (passage,) = await room.searcher.search(tenant, "gardener roses", project_id=mine)
+    assert passage.text == "The  gardener has pruned roses."
+
+
 async def test_reindexing_makes_the_same_index_anew(room: Room, tenant: Principal) -> None:
     mine = await project(room.database, tenant)
     document = await room.text(tenant, long_text(300), project_id=mine)
