@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 from baukasten_serve.testing import Platform
 
-from benchmarks.embedding.ours import sign_up
+from benchmarks.embedding.ours import api_key
 from benchmarks.load import Connection, Request
 
 RESULTS = Path(__file__).parent / "results"
@@ -113,7 +113,7 @@ def main() -> None:
     texts = read(arguments.texts, count) if arguments.texts else made(count)
     with Platform.temporary() as platform:
         platform.start()
-        headers = sign_up(platform.url)
+        headers = api_key(platform.url)
         rates = [embedded(platform.url, headers, texts[:1_000])]
         row = ingested(platform.url, headers, texts)
         rates.append(embedded(platform.url, headers, texts[:1_000]))

@@ -16,8 +16,7 @@ import secrets
 import statistics
 from pathlib import Path
 
-import httpx
-
+from baukasten_core.testing.people import Person
 from benchmarks.load import Request, Result, run
 
 RESULTS = Path(__file__).parent / "results"
@@ -26,17 +25,10 @@ PROJECTS = 10
 
 def sign_up(url: str) -> dict[str, str]:
     """A new user with projects; answers the headers that authenticate."""
-    email, password = f"bench-{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(16)
-    with httpx.Client(base_url=url, timeout=30) as http:
-        body = {"email": email, "password": password}
-        http.post("/auth/register", json=body).raise_for_status()
-        form = {"username": email, "password": password}
-        token = http.post("/auth/login", data=form).raise_for_status().json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
+    with Person.register(url, password=secrets.token_urlsafe(16)) as person:
         for number in range(PROJECTS):
-            project = {"name": f"Project {number}", "type": "other"}
-            http.post("/projects", json=project, headers=headers).raise_for_status()
-    return headers
+            person.project(name=f"Project {number}")
+        return {"Authorization": person.http.headers["Authorization"]}
 
 
 async def measure(url: str, seconds: float, repeats: int) -> list[Result]:
