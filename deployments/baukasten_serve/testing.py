@@ -147,9 +147,10 @@ class Platform:
         """Every process it runs, itself included."""
         return [psutil.Process(self.pid), *processes.family(self.pid)]
 
-    def replicas(self, application: str) -> list[psutil.Process]:
-        """The processes of an application; Ray's title names them."""
-        title, found = f"ray::ServeReplica:{application}:", []
+    def replicas(self, application: str = "") -> list[psutil.Process]:
+        """The processes of an application, or of all; Ray's title names them."""
+        title = f"ray::ServeReplica:{application}:" if application else "ray::ServeReplica:"
+        found = []
         for process in self.family():
             with suppress(psutil.Error):
                 if processes.describe(process).name.startswith(title):

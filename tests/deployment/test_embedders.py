@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections import Counter
@@ -13,10 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 import yaml
-from baukasten_serve import processes
 from baukasten_serve.config import default_path
 from baukasten_serve.testing import Platform
 
@@ -28,18 +24,6 @@ TEXT = "The grey heron waits for fish in shallow water. " * 12
 ONE = {"input": TEXT}
 MANY = {"input": [f"{number}. {TEXT}" for number in range(32)]}
 """More than fits into HAProxy's usual buffer of 16 KiB, so that it could not be sent again."""
-
-
-def embedders(platform: Platform) -> set[int]:
-    """The process ids of the replicas."""
-    found = set()
-    for process in platform.family():
-        try:
-            if processes.describe(process).name.startswith("ray::ServeReplica:embedder"):
-                found.add(process.pid)
-        except psutil.Error:
-            continue
-    return found
 
 
 def until(condition: Callable[[], object], seconds: float = 120) -> None:
@@ -107,15 +91,15 @@ def test_an_embedder_that_is_killed_under_load_costs_no_request(
         *[("/llm/embed", {"text": TEXT})] * 2,  # by handle
         *[("/documents/search", search)] * 2,
     ]
-    (before,) = embedders(platform)
+    (before,) = platform.replicas("embedder")
     with load(ada, platform.url, *asked) as seen:
         until(lambda: all(counter.total() > 2 for counter in seen.answers.values()))
-        os.kill(before, signal.SIGKILL)
-        until(lambda: embedders(platform) - {before})
+        before.kill()
+        until(lambda: set(platform.replicas("embedder")) - {before})
         after = seen.count()
         until(lambda: seen.count() > after + 50)
     assert seen.good(), seen.failures
-    assert before not in embedders(platform)
+    assert before not in platform.replicas("embedder")
 
 
 @pytest.fixture
@@ -148,13 +132,13 @@ def test_embedders_come_with_the_load_and_go_with_it_and_cost_no_request(
 ) -> None:
     with Person.register(scaling.url) as person:
         asked = [*[("/v1/embeddings", ONE)] * 12, *[("/llm/embed", {"text": TEXT})] * 4]
-        assert len(embedders(scaling)) == 1
+        assert len(scaling.replicas("embedder")) == 1
         with load(person, scaling.url, *asked) as busy:
-            until(lambda: len(embedders(scaling)) == 2)
+            until(lambda: len(scaling.replicas("embedder")) == 2)
             both = busy.count()
             until(lambda: busy.count() > both + 100)
         with load(person, scaling.url, *asked[-1:], *asked[:1]) as calm:
-            until(lambda: len(embedders(scaling)) == 1)
+            until(lambda: len(scaling.replicas("embedder")) == 1)
             alone = calm.count()
             until(lambda: calm.count() > alone + 20)
     assert busy.good(), busy.failures

@@ -29,19 +29,6 @@ pytestmark = pytest.mark.deployment
 Problem = Callable[..., dict]
 
 
-def replicas(platform: Platform) -> dict[str, set[int]]:
-    """The process ids of the replicas by application."""
-    found: dict[str, set[int]] = {}
-    for process in platform.family():
-        try:
-            title = processes.describe(process).name
-        except psutil.Error:
-            continue
-        if title.startswith("ray::ServeReplica:"):
-            found.setdefault(title.split(":")[3], set()).add(process.pid)
-    return found
-
-
 def until(condition: Callable[[], object], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -94,7 +81,7 @@ def database_down(platform: Platform) -> Iterator[None]:
 def test_a_database_that_stops_while_requests_run_is_503_and_then_all_is_normal(
     platform: Platform, ada: Person, anybody: httpx.Client, problem: Problem
 ) -> None:
-    before = replicas(platform)
+    before = set(platform.replicas())
     project = ada.project()
     ada.ready(ada.text("Written before the fault.", project))
     answers: list[httpx.Response] = []
@@ -135,7 +122,7 @@ def test_a_database_that_stops_while_requests_run_is_503_and_then_all_is_normal(
         if answer.status_code == 503:
             problem(answer, 503)
             assert int(answer.headers["retry-after"]) > 0
-    assert replicas(platform) == before
+    assert set(platform.replicas()) == before
     # What was answered 201 is there, and everything that is there becomes ready.
     made = {a.json()["id"] for a in answers if a.status_code == 201}
     there = {
@@ -151,7 +138,7 @@ def test_a_database_that_stops_while_requests_run_is_503_and_then_all_is_normal(
 def test_a_database_that_is_killed_comes_back_with_everything(
     platform: Platform, ada: Person
 ) -> None:
-    before = replicas(platform)
+    before = set(platform.replicas())
     project = ada.project()
     made = [ada.text(f"Kept, number {n}. " * 50, project) for n in range(5)]
     killed = postmaster(platform)
@@ -161,7 +148,7 @@ def test_a_database_that_is_killed_comes_back_with_everything(
     until(lambda: ada.get("/projects", None).status_code == 200, 60)
     for document in made:
         ada.ready(document)
-    assert replicas(platform) == before
+    assert set(platform.replicas()) == before
 
 
 # --- the worker, the embedder ---------------------------------------------------------------------
@@ -228,11 +215,11 @@ def test_a_worker_killed_in_the_middle_of_a_load_loses_nothing_and_doubles_nothi
     project = ada.project()
     documents = load(ada, project, texts(40))
     until(lambda: ready(ada, project) >= 2)
-    (worker,) = replicas(platform)["worker"]
-    os.kill(worker, signal.SIGKILL)
+    (worker,) = platform.replicas("worker")
+    worker.kill()
     assert ready(ada, project) < len(documents)  # or nothing was interrupted
     check_whole(platform, ada, project, len(documents))
-    assert worker not in replicas(platform)["worker"]
+    assert worker not in platform.replicas("worker")
 
 
 def test_an_embedder_killed_in_the_middle_of_a_load_loses_nothing(
@@ -241,8 +228,8 @@ def test_an_embedder_killed_in_the_middle_of_a_load_loses_nothing(
     project = ada.project()
     ada.ready(ada.text("The grey heron waits for fish in shallow water.", project))
     documents = load(ada, project, texts(12))
-    (embedder,) = replicas(platform)["embedder"]
-    os.kill(embedder, signal.SIGKILL)
+    (embedder,) = platform.replicas("embedder")
+    embedder.kill()
     query = {"query": "which bird waits for fish", "project_id": project}
     statuses = []
     deadline = time.monotonic() + 90
@@ -250,7 +237,7 @@ def test_an_embedder_killed_in_the_middle_of_a_load_loses_nothing(
         answer = ada.post("/documents/search", query, None)
         statuses.append(answer.status_code)
         if answer.status_code == 200:
-            if replicas(platform).get("embedder", set()) - {embedder}:
+            if set(platform.replicas("embedder")) - {embedder}:
                 break
             continue
         problem(answer, 503)
@@ -269,8 +256,8 @@ def test_a_thousand_documents_outlive_a_killed_worker_embedder_and_database(
     short = [f"Sheet {n}: part {n * 7} goes to shelf {n % 90}, row {n % 13}." for n in range(980)]
     contents = [*texts(20), *short]
     faults = [
-        lambda: os.kill(*replicas(platform)["worker"], signal.SIGKILL),
-        lambda: os.kill(*replicas(platform)["embedder"], signal.SIGKILL),
+        lambda: platform.replicas("worker")[0].kill(),
+        lambda: platform.replicas("embedder")[0].kill(),
         lambda: postmaster(platform).kill(),
     ]
     with ThreadPoolExecutor(4) as pool:
