@@ -15,7 +15,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -79,7 +79,7 @@ class Scores:
 
     scores: Mapping[Key, float]
     places: Mapping[UUID, Key]
-    ideal: float = 0.0
+    ideal: float
 
     def share(self, key: Key) -> float:
         """How much of the query's information a chunk holds, 0 to 1."""
@@ -178,14 +178,16 @@ async def search(
     }
     statement = _statement(project_id is not None, document_ids is not None)
     rows = (await session.execute(statement, values)).all()
-    frequencies, scores = _apart(rows)
+    frequencies, scores, places = _apart(rows)
     found.common.update({term: n for term, n in frequencies.items() if n > rare})
     ideal = sum(_word_weight(found, word, frequencies) for word in words)
-    return replace(scores, ideal=ideal)
+    return Scores(scores, places, ideal)
 
 
-def _apart(rows: Sequence[Any]) -> tuple[dict[str, float], Scores]:
-    """How many chunks hold each term, and what was found: rows of both kinds come as one answer."""
+def _apart(
+    rows: Sequence[Any],
+) -> tuple[dict[str, float], dict[Key, float], dict[UUID, Key]]:
+    """How many chunks hold each term, scores, and places: rows of both kinds are one answer."""
     frequencies: dict[str, float] = {}
     scores: dict[Key, float] = {}
     places: dict[UUID, Key] = {}
@@ -197,7 +199,7 @@ def _apart(rows: Sequence[Any]) -> tuple[dict[str, float], Scores]:
             places[chunk] = (document, ordinal)
         if value:
             scores[document, ordinal] = value
-    return frequencies, Scores(scores, places)
+    return frequencies, scores, places
 
 
 def _word_weight(found: Corpus, word: frozenset[str], frequencies: Mapping[str, float]) -> float:

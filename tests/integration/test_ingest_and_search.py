@@ -44,6 +44,7 @@ from baukasten_core.providers.storage.pgvector_store import PgVectorConfig, PgVe
 from baukasten_core.testing.fakes import FakeEmbedder, MemoryBlobStore
 from baukasten_core.testing.fixtures_app import test_settings as settings_of
 from baukasten_core.testing.fixtures_db import DatabaseUrls, create_user
+from tests.integration.made import long_text, new_project
 
 PARTS = ("documents", "chunks", "postings")
 
@@ -138,25 +139,6 @@ def colleague(database_urls: DatabaseUrls, tenant: Principal) -> Principal:
     return replace(other, tenant_id=tenant.tenant_id, role="member")
 
 
-async def project(database: Database, owner: Principal, type_: str = "other") -> UUID:
-    async with database.transaction(owner.scope) as session:
-        values = {"id": uuid4(), "t": owner.tenant_id, "u": owner.user_id, "type": type_}
-        await session.execute(
-            text(
-                "INSERT INTO core.projects (id, tenant_id, user_id, name, type)"
-                " VALUES (:id, :t, :u, 'p', :type)"
-            ),
-            values,
-        )
-    return UUID(str(values["id"]))
-
-
-def long_text(sentences: int) -> str:
-    return " ".join(
-        f"Sentence number {n} speaks of topic{n % 17} at length." for n in range(sentences)
-    )
-
-
 # --- from text to passages ------------------------------------------------------------------
 
 
@@ -242,7 +224,7 @@ async def put(room: Room, owner: Principal, *contents: str, **options: Any) -> l
 async def test_short_texts_that_wait_are_indexed_with_the_first_and_their_jobs_are_done_with(
     room: Room, tenant: Principal
 ) -> None:
-    mine = await project(room.database, tenant)
+    mine = await new_project(room.database, tenant)
     texts = [f"Note {n} of {uuid4()}. " * (n + 1) for n in range(20)]
     documents = await put(room, tenant, *texts, project_id=mine)
     await room.ingestor.run(tenant.scope, documents[0].id)
@@ -261,7 +243,7 @@ async def test_short_texts_that_wait_are_indexed_with_the_first_and_their_jobs_a
 async def test_what_is_long_or_elsewhere_or_somebody_elses_waits_for_its_own_turn(
     room: Room, tenant: Principal, colleague: Principal
 ) -> None:
-    mine = await project(room.database, tenant)
+    mine = await new_project(room.database, tenant)
     (first,) = await put(room, tenant, f"First {uuid4()}", project_id=mine)
     others = [
         *await put(room, tenant, long_text(900), project_id=mine),
@@ -285,7 +267,7 @@ async def test_when_the_embedder_is_down_they_wait_together(room: Room, tenant: 
 
 
 async def test_one_that_the_embedder_refuses_fails_alone(room: Room, tenant: Principal) -> None:
-    mine = await project(room.database, tenant)
+    mine = await new_project(room.database, tenant)
     contents = [f"Good {uuid4()}", f"poison {uuid4()}", f"Fine {uuid4()}"]
     first, bad, last = await put(room, tenant, *contents, project_id=mine)
     await room.ingestor.run(tenant.scope, first.id)
@@ -299,7 +281,7 @@ async def test_one_that_the_embedder_refuses_fails_alone(room: Room, tenant: Pri
 async def test_one_that_can_not_be_indexed_holds_up_no_other(
     room: Room, tenant: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine = await project(room.database, tenant, "blind")
+    mine = await new_project(room.database, tenant, "blind")
     broken = f"unreadable {uuid4()}"
 
     def picky(content: str, config: object) -> TransformedText:
@@ -360,7 +342,7 @@ async def test_deleting_takes_chunks_postings_vectors_jobs_and_the_file(
 
 
 async def test_content_that_is_there_already_is_named(room: Room, tenant: Principal) -> None:
-    mine = await project(room.database, tenant)
+    mine = await new_project(room.database, tenant)
     first = await room.documents.add_text(tenant, "The same text.", project_id=mine)
     with pytest.raises(Conflict) as caught:
         await room.documents.add_text(tenant, "The same text.", project_id=mine)
@@ -378,7 +360,7 @@ async def test_content_that_is_there_already_is_named(room: Room, tenant: Princi
 async def test_a_transform_decides_what_is_indexed_and_offsets_stay_the_originals(
     room: Room, tenant: Principal
 ) -> None:
-    blind = await project(room.database, tenant, "blind")
+    blind = await new_project(room.database, tenant, "blind")
     content = "The secret gardener has pruned roses. " * 20
     document = await room.text(tenant, content, project_id=blind)
     passages = await room.searcher.search(tenant, "gardener roses", project_id=blind)
@@ -396,7 +378,7 @@ async def test_a_transform_decides_what_is_indexed_and_offsets_stay_the_original
 async def test_a_transform_that_comes_while_a_file_is_extracted_counts(
     room: Room, tenant: Principal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine = await project(room.database, tenant)
+    mine = await new_project(room.database, tenant)
     extractor = room.ingestor._extractor
     extract = extractor.extract
 
@@ -415,7 +397,7 @@ async def test_a_transform_that_comes_while_a_file_is_extracted_counts(
 
 
 async def test_reindexing_makes_the_same_index_anew(room: Room, tenant: Principal) -> None:
-    mine = await project(room.database, tenant)
+    mine = await new_project(room.database, tenant)
     document = await room.text(tenant, long_text(300), project_id=mine)
     before = [await room.count(table, tenant, document.id) for table in PARTS]
     assert await room.documents.reindex(tenant, mine) == 1
@@ -448,7 +430,7 @@ async def test_a_stranger_finds_and_gets_nothing(
 async def test_a_strangers_project_cannot_be_used(
     room: Room, tenant: Principal, stranger: Principal
 ) -> None:
-    theirs = await project(room.database, stranger)
+    theirs = await new_project(room.database, stranger)
     with pytest.raises(NotFound):
         await room.documents.add_text(tenant, "text", project_id=theirs)
     async with room.database.transaction(tenant.scope) as session:
@@ -489,7 +471,7 @@ async def test_a_colleague_cannot_delete_what_is_not_theirs(
 
 
 async def test_a_key_bound_to_a_project_reaches_no_other(room: Room, tenant: Principal) -> None:
-    one, two = [await project(room.database, tenant) for _ in range(2)]
+    one, two = [await new_project(room.database, tenant) for _ in range(2)]
     inside = await room.text(tenant, "Bilbies dig spirals.", project_id=one)
     outside = await room.text(tenant, "Bilbies have long ears.", project_id=two)
     key = replace(tenant, project_id=one)

@@ -12,7 +12,8 @@ from baukasten_core.contracts.auth import Principal
 from baukasten_core.db.session import Database
 from baukasten_core.documents.extract import Extractor
 from baukasten_core.documents.moves import Place
-from tests.integration.moves.room import Platform, new_project
+from tests.integration.made import new_project
+from tests.integration.moves.room import Platform
 
 
 @pytest_asyncio.fixture(loop_scope="session")

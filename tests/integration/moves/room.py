@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,25 +127,6 @@ class Platform:
 
 def shout(content: str, config: object) -> TransformedText:
     return TransformedText(content.upper(), list(range(len(content))))
-
-
-async def new_project(database: Database, owner: Principal, type_: str = "other") -> UUID:
-    values = {"id": uuid4(), "t": owner.tenant_id, "u": owner.user_id, "type": type_}
-    async with database.transaction(owner.scope) as session:
-        await session.execute(
-            text(
-                "INSERT INTO core.projects (id, tenant_id, user_id, name, type)"
-                " VALUES (:id, :t, :u, 'p', :type)"
-            ),
-            values,
-        )
-    return UUID(str(values["id"]))
-
-
-def long_text(sentences: int, about: str = "topic") -> str:
-    return " ".join(
-        f"Sentence number {n} speaks of {about}{n % 17} at length." for n in range(sentences)
-    )
 
 
 HERON = "The grey heron waits for fish in shallow water."

@@ -21,7 +21,8 @@ from baukasten_core.documents.moves import Moves, Place
 from baukasten_core.errors import BadRequest, Conflict, Forbidden, NotFound, ResidencyViolation
 from baukasten_core.jobs import Jobs
 from baukasten_core.testing.fixtures_db import DatabaseUrls, create_user
-from tests.integration.moves.room import HERON, Platform, long_text, new_project
+from tests.integration.made import long_text, new_project
+from tests.integration.moves.room import HERON, Platform
 
 
 async def test_a_move_gives_every_document_vectors_in_the_new_space_and_then_flips_them_all(

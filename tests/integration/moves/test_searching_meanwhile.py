@@ -20,7 +20,8 @@ from baukasten_core.documents.indexing import chunk_id
 from baukasten_core.documents.moves import Place
 from baukasten_core.documents.nearest import Filter
 from baukasten_core.errors import ProviderUnavailable
-from tests.integration.moves.room import HERON, Embedder, Platform, long_text, new_project
+from tests.integration.made import long_text, new_project
+from tests.integration.moves.room import HERON, Embedder, Platform
 
 
 async def test_not_one_of_many_searches_fails_while_a_project_moves_and_moves_back(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from uuid import UUID
 
 import pytest
@@ -13,11 +14,20 @@ from baukasten_core.documents import mover
 from baukasten_core.documents.moves import Place
 from baukasten_core.errors import NotFound, ProviderUnavailable
 from baukasten_core.jobs import Jobs
-from tests.integration.moves.room import HERON, Platform, long_text
+from tests.integration.made import long_text
+from tests.integration.moves.room import HERON, Platform
 
 
 class Killed(BaseException):
     """What ends a worker, not its job."""
+
+
+def pause_in_call(number: int, platform: Platform, place: Place) -> None:
+    """Pause the move while the new embedder has its so manieth batch from now on."""
+    calls = count(1)
+    platform.new.before = lambda: (
+        asyncio.ensure_future(platform.moves.pause(place)) if next(calls) == number else None
+    )
 
 
 # --- pausing, dying, going on ----------------------------------------------------------------
@@ -33,14 +43,7 @@ async def test_a_paused_move_goes_on_where_it_stopped(
     monkeypatch.setattr(mover, "BATCH", 8)
     document = await platform.put(tenant, long_text(300), project)
     assert await platform.moves.start(place, "new")
-    calls = 0
-
-    def pause_in_the_second() -> object:
-        nonlocal calls
-        calls += 1
-        return asyncio.ensure_future(platform.moves.pause(place)) if calls == 2 else None
-
-    platform.new.before = pause_in_the_second
+    pause_in_call(2, platform, place)
     await platform.work(place)
     move = await platform.move(place)
     assert move is not None
@@ -193,19 +196,10 @@ async def test_rolling_back_before_the_flip_leaves_everything_as_it_was(
     monkeypatch.setattr(mover, "BATCH", 8)
     document = await platform.put(tenant, long_text(300), project)
     assert await platform.moves.start(place, "new")
-    platform.new.before = lambda: asyncio.ensure_future(platform.moves.pause(place))
+    pause_in_call(1, platform, place)
     await platform.work(place)
-    platform.new.before = lambda: None
     await platform.moves.resume(place)
-    platform.old.before = lambda: None
-    calls = 0
-
-    def stop() -> object:
-        nonlocal calls
-        calls += 1
-        return asyncio.ensure_future(platform.moves.pause(place)) if calls == 3 else None
-
-    platform.new.before = stop
+    pause_in_call(3, platform, place)
     await platform.work(place)
     assert await platform.count(tenant, document, platform.new) == 16
     await platform.moves.roll_back(place)
