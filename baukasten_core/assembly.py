@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
+from baukasten_core.accounts.known_callers import CHANNEL, KnownCallers
 from baukasten_core.build import (
     access_tokens,
     auth_options,
@@ -59,6 +60,7 @@ async def open_services(
     more_embedders: Mapping[str, EmbeddingProvider] | None = None,
     gateway: LLMGateway | None = None,
     checks: Mapping[str, Check] | None = None,
+    remember_callers: bool = False,
 ) -> AsyncIterator[Services]:
     """Build every service; close them at exit. Nothing optional that is down stops this.
 
@@ -66,6 +68,7 @@ async def open_services(
         embedder, gateway: handles to other processes; by default both run in this one.
         more_embedders: the same for those of `embedding.more`, by name.
         checks: further health checks, such as `application:worker`.
+        remember_callers: for a process whose requests need the database for nothing else.
 
     Raises:
         StartupRefused: the database role would not be held by row-level security, or the
@@ -89,7 +92,11 @@ async def open_services(
             more_embedders=more_embedders,
             gateway=gateway,
         )
-        yield replace(services, checks={**services.checks, **(checks or {})})
+        known = None
+        if remember_callers:
+            known = await stack.enter_async_context(KnownCallers(database.notices(CHANNEL)))
+        every = {**services.checks, **(checks or {})}
+        yield replace(services, checks=every, known_callers=known)
 
 
 def build_services(

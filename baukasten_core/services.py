@@ -20,6 +20,7 @@ from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings
 
 if TYPE_CHECKING:
+    from baukasten_core.accounts.known_callers import KnownCallers
     from baukasten_core.accounts.tokens import AccessTokens
     from baukasten_core.documents.access import Guard
     from baukasten_core.documents.mover import Mover
@@ -51,6 +52,7 @@ class Services:
     searcher: Searcher
     documents: Documents
     mover: Mover
+    known_callers: KnownCallers | None = None
     languages: LanguageDetector = field(default_factory=LanguageDetector)
     blob_guard: Guard | None = None
     speech: SpeechProvider | None = None

@@ -1,7 +1,7 @@
 """Access tokens: short-lived JWTs (HS256, joserfc) that name a session.
 
 A token says which session it belongs to and nothing about rights: those are read from the
-database with every request, so that logging out works at once, on every replica.
+database, so that logging out works at once, on every replica (see `known_callers`).
 """
 
 from __future__ import annotations

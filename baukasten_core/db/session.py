@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from baukasten_core.contracts.auth import Scope
+from baukasten_core.db.notices import notices
 from baukasten_core.db.single import SingleStatements
 from baukasten_core.db.urls import libpq_url
 from baukasten_core.errors import DatabaseUnavailable, Forbidden, StartupRefused
@@ -42,7 +43,7 @@ class Database:
         statement_timeout: float = 30.0,
     ) -> None:
         self.url = make_url(url).set(drivername="postgresql+psycopg")
-        options = {
+        self._options: dict[str, Any] = {
             "prepare_threshold": None,
             "connect_timeout": max(2, int(connect_timeout)),
             # What is compiled for a statement of some milliseconds takes longer than it does.
@@ -55,9 +56,12 @@ class Database:
             max_overflow=0,
             pool_timeout=connect_timeout,
             hide_parameters=True,  # errors are logged, and parameters are people's data
-            connect_args=options,
+            connect_args=self._options,
         )
-        self.single = SingleStatements(libpq_url(url), seconds=connect_timeout, options=options)
+        self._libpq_url = libpq_url(url)
+        self.single = SingleStatements(
+            self._libpq_url, seconds=connect_timeout, options=self._options
+        )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -87,6 +91,10 @@ class Database:
         """Raises `DatabaseUnavailable` when the database does not answer."""
         async with self.transaction() as session:
             await session.execute(text("SELECT 1"))
+
+    def notices(self, channel: str) -> AsyncGenerator[bool, None]:
+        """What is notified on a channel, and whether it is heard: see `db.notices`."""
+        return notices(self._libpq_url, channel, self._options)
 
     async def close(self) -> None:
         await self.single.close()

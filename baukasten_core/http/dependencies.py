@@ -92,7 +92,7 @@ CurrentProject = Annotated[Project, Depends(get_current_project, scope="function
 async def get_kit(
     request: Request, services: ServicesDep, token: Bearer, tenant: Tenant = None
 ) -> Kit:
-    principal = await _authenticate(services, services.database.single, token, tenant)
+    principal = await _known_or_authenticate(services, token, tenant)
     return Kit(services, _allowed(request, principal))
 
 
@@ -117,6 +117,17 @@ async def get_cursor(
 
 PageCursor = Annotated[Cursor | None, Depends(get_cursor)]
 PageLimit = Annotated[int, Query(ge=1, le=100, description="Rows on a page.")]
+
+
+async def _known_or_authenticate(
+    services: Services, credentials: HTTPAuthorizationCredentials | None, tenant: UUID | None
+) -> Principal:
+    async def ask() -> Principal:
+        return await _authenticate(services, services.database.single, credentials, tenant)
+
+    if services.known_callers is None or credentials is None:
+        return await ask()
+    return await services.known_callers.principal(credentials.credentials, tenant, ask)
 
 
 async def _authenticate(

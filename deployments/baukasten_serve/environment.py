@@ -73,6 +73,8 @@ def secure_environment(home: Path) -> dict[str, str]:
         # What is not in this buffer can't be sent again when a replica dies: a few hundred texts
         # for the embedder are. It is taken only while a request is under way.
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(256 * 1024),
+        # How often the controller looks at everything: ten times a second is 5 % of a core, idle.
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "BAUKASTEN_HOME": str(home),
     }
