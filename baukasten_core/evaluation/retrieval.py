@@ -96,7 +96,7 @@ def searchers(services: Services) -> Mapping[str, Searcher]:
     # Spread wide: a score has four digits, and what it does not tell apart is in no order.
     parts = {
         "cosine alone": Scoring(base=-4, cosine=8, words=0, letters=0),
-        "BM25 alone": Scoring(base=-4, cosine=0, words=16, letters=0),
+        "BM25 alone": Scoring(base=-4, cosine=0, words=8, letters=0),
     }
     if services.settings.retrieval.reranker is not None:
         parts["without the reranker"] = Scoring()
