@@ -18,6 +18,7 @@ from baukasten_core.gateway.audited import refusals_to_audit
 from baukasten_core.gateway.gateway import Gateway
 from baukasten_core.gateway.instances import build_instances
 from baukasten_core.gateway.meter import OnUsage
+from baukasten_core.parts import llm_routes
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings
 
@@ -89,6 +90,8 @@ def build_gateway(
     return Gateway(
         build_instances(host.llm_providers(), settings.llm.instances),
         settings.llm.chain,
+        routes=llm_routes(settings),
+        retries=settings.llm.retries,
         on_refused=refusals_to_audit(database),
         on_usage=on_usage,
     )

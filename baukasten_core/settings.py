@@ -209,6 +209,24 @@ class RetrievalSettings(Section):
     )
 
 
+class RouteCondition(Section):
+    """For which requests a target of a route is there."""
+
+    images: bool | None = None
+    tools: bool | None = None
+    structured: bool | None = None
+    least_tokens: int | None = Field(None, ge=0)
+    most_tokens: int | None = Field(None, ge=1)
+
+
+class RouteTarget(Section):
+    """An instance, or one of its models."""
+
+    to: str = Field(min_length=1)
+    weight: float | None = Field(None, gt=0)
+    when: RouteCondition = RouteCondition()
+
+
 class LLMSettings(Section):
     """Language models. An instance is one configured server or vendor account."""
 
@@ -225,6 +243,15 @@ class LLMSettings(Section):
     chain: tuple[str, ...] = Field(
         ("ollama", "extractive"),
         description="Instances asked in turn when the caller names none.",
+    )
+    routes: Mapping[str, tuple[RouteTarget, ...]] = Field(
+        default_factory=dict,
+        description="Further lists by name, for callers who name one as their model: `to` (an "
+        "instance, or `instance/model`), `weight` (its share among its neighbours with one), "
+        "`when` (`images`, `tools`, `structured`, `least_tokens`, `most_tokens`).",
+    )
+    retries: int = Field(
+        1, ge=0, le=5, description="How often all are asked again when none of them answers."
     )
     timeout: float = Field(120.0, ge=1, le=600, description="Seconds for an answer by default.")
 

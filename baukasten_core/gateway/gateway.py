@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -30,16 +31,29 @@ from baukasten_core.errors import (
     ProviderUnavailable,
     StreamInterrupted,
 )
+from baukasten_core.gateway.breaker import Breaker
 from baukasten_core.gateway.catalogue import Catalogue, not_found
 from baukasten_core.gateway.instances import Instance
 from baukasten_core.gateway.meter import Meter, OnUsage
 from baukasten_core.gateway.residency import OnRefused, Refusal, is_allowed, report, violation
-from baukasten_core.gateway.routing import Refused, Route, candidates, named, plan, verdict
+from baukasten_core.gateway.routes import Target, check_routes
+from baukasten_core.gateway.routing import (
+    NobodyAnswered,
+    Refused,
+    Route,
+    candidates,
+    named,
+    plan,
+    verdict,
+)
 
 log = structlog.get_logger("baukasten.gateway")
 
 LEAST_SECONDS = 1.0
 """What an instance gets, however much of the timeout those before it used up."""
+
+RETRY_SECONDS = 0.5
+"""At most, before everybody is asked once more; by lot, so that not all callers come at once."""
 
 TRY_THE_NEXT = (ProviderUnavailable, ProviderNotConfigured, ModelNotFound)
 
@@ -50,6 +64,8 @@ class Gateway:
     Args:
         instances: by lower-case name, from `build_instances`.
         chain: names asked in turn when the caller names none.
+        routes: further lists by name, for callers who name one as their model.
+        retries: how often everybody is asked again when nobody answered and nothing was begun.
         on_refused: writes the audit entry of a refused call.
         on_usage: keeps the record of each attempt.
     """
@@ -59,11 +75,17 @@ class Gateway:
         instances: Mapping[str, Instance],
         chain: Sequence[str],
         *,
+        routes: Mapping[str, Sequence[Target]] | None = None,
+        retries: int = 1,
         on_refused: OnRefused | None = None,
         on_usage: OnUsage | None = None,
     ) -> None:
         self.instances = dict(instances)
-        self._chain = tuple(chain)
+        self._chain = tuple(Target(name.lower()) for name in chain)
+        self._routes = {name: tuple(targets) for name, targets in (routes or {}).items()}
+        check_routes(self._routes, self.instances)
+        self._retries = retries
+        self._breakers = {name: Breaker() for name in self.instances}
         self._on_refused = on_refused
         self._on_usage = on_usage
         self._catalogue = Catalogue()
@@ -96,6 +118,7 @@ class Gateway:
             models = await self._catalogue.models(instance, live=True)
         except BaukastenError as error:
             return _absent(instance, error)
+        self._breakers[instance.name].succeeded()
         listed = []
         for model in models:
             region = instance.destination_of(model).region
@@ -117,25 +140,59 @@ class Gateway:
 
     async def generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
         deadline = time.monotonic() + call.request.timeout
-        failures: list[tuple[Instance, BaukastenError]] = []
-        refusals: list[Refused] = []
-        for instance in candidates(call, self.instances, self._chain):
+        for retries in reversed(range(self._retries + 1)):
+            try:
+                async with aclosing(self._in_turn(call, deadline)) as events:
+                    async for event in events:
+                        yield event
+                return
+            except NobodyAnswered as nobody:
+                pause = random.uniform(0, RETRY_SECONDS)  # noqa: S311 (no secret)
+                if not (retries and nobody.safe_again and time.monotonic() + pause < deadline):
+                    raise await self._verdict(call, nobody) from None
+            await asyncio.sleep(pause)
+
+    async def _in_turn(
+        self, call: GatewayCall, deadline: float
+    ) -> AsyncGenerator[GatewayEvent, None]:
+        """The answer of the first that gives one; raises NobodyAnswered."""
+        nobody = NobodyAnswered()
+        for instance, asked in candidates(call, self.instances, self._chain, self._routes):
             left = max(LEAST_SECONDS, deadline - time.monotonic())
             try:
-                async with aclosing(self._answers(call, instance, left)) as events:
+                async with aclosing(self._guarded(asked, instance, left)) as events:
                     async for event in events:
                         yield event
                 return
             except Refused as refusal:
-                refusals.append(refusal)
-                failures.append((instance, refusal.error))
+                nobody.refusals.append(refusal)
+                nobody.failures.append((instance, refusal.error))
             except TRY_THE_NEXT as error:
-                failures.append((instance, error))
-        final = verdict(call, failures)
-        for refused in refusals:
+                nobody.failures.append((instance, error))
+        raise nobody
+
+    async def _verdict(self, call: GatewayCall, nobody: NobodyAnswered) -> BaukastenError:
+        """The error for the caller; a refusal is written down if it is that."""
+        final = verdict(call, nobody.failures)
+        for refused in nobody.refusals:
             if final is refused.error:
                 await self._report(call, refused)
-        raise final
+        return final
+
+    async def _guarded(
+        self, call: GatewayCall, instance: Instance, seconds: float
+    ) -> AsyncGenerator[GatewayEvent, None]:
+        """One instance's answer, unless it has failed too often of late."""
+        breaker = self._breakers[instance.name]
+        breaker.require()
+        try:
+            async with aclosing(self._answers(call, instance, seconds)) as events:
+                async for event in events:
+                    yield event
+        except (ProviderUnavailable, StreamInterrupted) as error:
+            breaker.failed(error)
+            raise
+        breaker.succeeded()
 
     async def _answers(
         self, call: GatewayCall, instance: Instance, seconds: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from baukasten_core.contracts.gateway import GatewayCall
 from baukasten_core.contracts.llm import Model
@@ -13,12 +13,14 @@ from baukasten_core.errors import (
     ModelNotFound,
     ProviderError,
     ProviderNotConfigured,
+    ProviderTimeout,
     ProviderUnavailable,
     ResidencyViolation,
 )
 from baukasten_core.gateway.catalogue import Catalogue, find, not_found
 from baukasten_core.gateway.instances import Instance
 from baukasten_core.gateway.residency import Destination, is_allowed, violation
+from baukasten_core.gateway.routes import Target, in_order
 
 HOW_TO_ADD = (
     "Add a language model: install Ollama and `ollama pull` a model, or configure another "
@@ -44,18 +46,45 @@ class Refused(Exception):
         self.error = violation(destination, residency)
 
 
+class NobodyAnswered(Exception):
+    """Everybody in turn was asked, or could not be."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody answered")
+        self.failures: list[tuple[Instance, BaukastenError]] = []
+        self.refusals: list[Refused] = []
+
+    @property
+    def safe_again(self) -> bool:
+        """Whether somebody may answer in a moment, and nobody can be at work on it still."""
+        errors = [error for _, error in self.failures]
+        down = any(isinstance(error, ProviderUnavailable) for error in errors)
+        return down and not any(isinstance(error, ProviderTimeout) for error in errors)
+
+
 def candidates(
-    call: GatewayCall, instances: Mapping[str, Instance], chain: Sequence[str]
-) -> list[Instance]:
-    """The instances to ask in turn: the named one alone, else the chain.
+    call: GatewayCall,
+    instances: Mapping[str, Instance],
+    chain: Sequence[Target],
+    routes: Mapping[str, Sequence[Target]],
+) -> list[tuple[Instance, GatewayCall]]:
+    """Who is asked in turn, and what: the named instance alone, else the route that the model
+    names, else the chain.
 
     An instance that works from sources alone is no candidate for a call without any, unless it
     is named.
     """
     if call.instance:
-        return [named(call.instance, instances)]
-    found = [instances[name.lower()] for name in chain if name.lower() in instances]
-    return [item for item in found if call.request.sources or not item.needs_sources]
+        return [(named(call.instance, instances), call)]
+    route = routes.get(call.request.model)
+    found = []
+    for target in in_order(chain if route is None else route, call.request):
+        instance = instances.get(target.instance)
+        if instance is None or (instance.needs_sources and not call.request.sources):
+            continue
+        model = target.model if route is not None else call.request.model
+        found.append((instance, replace(call, request=replace(call.request, model=model))))
+    return found
 
 
 def named(name: str, instances: Mapping[str, Instance]) -> Instance:
