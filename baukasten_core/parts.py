@@ -52,9 +52,8 @@ def llm_routes(settings: Settings) -> Mapping[str, Sequence[Target]]:
 
 
 def _target(target: RouteTarget) -> Target:
-    instance, _, model = target.to.partition("/")
     condition = Condition(**target.when.model_dump())
-    return Target(instance.lower(), model, target.weight, condition)
+    return Target(target.instance, target.model, target.weight, condition)
 
 
 def vector_options(settings: Settings) -> Mapping[str, Any]:

@@ -226,6 +226,16 @@ class RouteTarget(Section):
     weight: float | None = Field(None, gt=0)
     when: RouteCondition = RouteCondition()
 
+    @property
+    def instance(self) -> str:
+        """Lower case, as instances are known."""
+        return self.to.partition("/")[0].lower()
+
+    @property
+    def model(self) -> str:
+        """Empty for the instance's default."""
+        return self.to.partition("/")[2]
+
 
 class LLMSettings(Section):
     """Language models. An instance is one configured server or vendor account."""

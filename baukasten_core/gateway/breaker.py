@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from baukasten_core.errors import BaukastenError, ProviderUnavailable
 
-FAILURES = 5
+FAILURES = 10
 SECONDS = 5.0
 
 

@@ -1,13 +1,14 @@
 """`/v1/chat/completions` and `/v1/models` in OpenAI's shapes.
 
-A model is named `provider/model`, as `/v1/models` lists it; a bare name is looked for along the
-configured chain, a bare provider answers with its default, and no name leaves both to the chain.
+A model is named `provider/model`, as `/v1/models` lists it; a bare name is that of a route, or is
+looked for along the configured chain, a bare provider answers with its default, and no name leaves
+both to the chain.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from typing import Any, Literal
 from uuid import uuid4
@@ -133,17 +134,18 @@ async def chat(body: ChatIn, kit: CurrentKit) -> Any:
 
 @router.get("/models", response_model=V1Models)
 async def models(kit: CurrentKit) -> V1Models:
-    """The models of every provider that answers and that the caller's data may go to."""
-    return V1Models(data=[_model(model) for model in await _allowed(kit)])
+    """The models of every provider that answers and that the caller's data may go to, after the
+    operator's routes to them."""
+    return V1Models(data=await _offered(kit))
 
 
 @router.get("/models/{model:path}", response_model=V1Model)
 async def model(model: str, kit: CurrentKit) -> V1Model:
     """One of them."""
-    found = next((item for item in await _allowed(kit) if _id(item) == model), None)
+    found = next((item for item in await _offered(kit) if item.id == model), None)
     if found is None:
         raise ModelNotFound(f"The model `{model}` is not here.")
-    return _model(found)
+    return found
 
 
 def split(name: str, providers: Collection[str]) -> tuple[str | None, str]:
@@ -154,22 +156,27 @@ def split(name: str, providers: Collection[str]) -> tuple[str | None, str]:
     return None, name
 
 
-async def _allowed(kit: CurrentKit) -> list[ListedModel]:
+async def _offered(kit: CurrentKit) -> list[V1Model]:
     listing = await kit.services.gateway.models(await kit.residency())
-    return [model for model in listing.models if model.allowed]
-
-
-def _id(model: ListedModel) -> str:
-    return f"{model.instance}/{model.name}"
+    allowed = [model for model in listing.models if model.allowed]
+    routes = [_route(name, allowed, kit) for name in kit.services.settings.llm.routes]
+    return [route for route in routes if route.region] + [_model(model) for model in allowed]
 
 
 def _model(model: ListedModel) -> V1Model:
     return V1Model(
-        id=_id(model),
+        id=f"{model.instance}/{model.name}",
         owned_by=model.provider,
         region=model.region,
         context_length=model.context,
     )
+
+
+def _route(name: str, allowed: Sequence[ListedModel], kit: CurrentKit) -> V1Model:
+    """`region` is every region that it may lead to, empty where it leads nowhere."""
+    targets = {target.instance for target in kit.services.settings.llm.routes[name]}
+    regions = sorted({model.region for model in allowed if model.instance in targets})
+    return V1Model(id=name, owned_by="route", region=", ".join(regions), context_length=None)
 
 
 # --- a whole answer ---------------------------------------------------------------------------

@@ -54,9 +54,11 @@ def far_server() -> Iterator[OpenAIEmulator]:
         yield server
 
 
-@pytest.fixture
-def ollama(near_server: OllamaEmulator) -> OllamaEmulator:
-    """Ollama on this machine, the first of the chain."""
+@pytest_asyncio.fixture(loop_scope="session")
+async def ollama(near_server: OllamaEmulator, services: Services) -> OllamaEmulator:
+    """Ollama on this machine, the first of the chain, and what it did before forgiven."""
+    near_server.reset()
+    await services.gateway.models()
     near_server.reset()
     return near_server
 
@@ -82,7 +84,8 @@ def app_settings(
         "anthropic": {"provider": "anthropic", "api_key": None, "region": "local"},
         "extractive": {"provider": "extractive"},
     }
-    llm = {"instances": instances, "chain": ("ollama", "extractive")}
+    routes = {"quick": [{"to": "Ollama", "weight": 1}], "abroad": [{"to": "far"}]}
+    llm = {"instances": instances, "chain": ("ollama", "extractive"), "routes": routes}
     return test_settings(home, database_urls, llm=llm)
 
 
@@ -508,9 +511,24 @@ async def test_the_sdk_lists_models_and_embeds(
     ids = [model.id async for model in sdk.models.list()]
     one = await sdk.models.retrieve("ollama/tiny:latest")
     vectors = await sdk.embeddings.create(model="hashed-words", input=["a", "b"])
-    assert ids == ["ollama/tiny:latest", "extractive/extractive"]
+    assert ids == ["quick", "ollama/tiny:latest", "extractive/extractive"]
     assert one.owned_by == "ollama"
     assert [len(item.embedding) for item in vectors.data] == [8, 8]
+
+
+async def test_a_route_is_a_model_to_the_sdk(
+    sdk: openai.AsyncOpenAI, ollama: OllamaEmulator, far: OpenAIEmulator
+) -> None:
+    ids = [model.id async for model in sdk.models.list()]
+    assert "quick" in ids
+    assert "abroad" not in ids  # this data may not go there
+    assert (await sdk.models.retrieve("quick")).owned_by == "route"
+    asked: Any = [{"role": "user", "content": "Say something."}]
+    answer = await sdk.chat.completions.create(model="quick", messages=asked)
+    assert (answer.model, answer.choices[0].message.content) == ("ollama/tiny:latest", TEXT)
+    with pytest.raises(openai.PermissionDeniedError):
+        await sdk.chat.completions.create(model="abroad", messages=asked)
+    assert not far.received
 
 
 async def test_the_sdk_quotes_sources_without_a_model(
