@@ -22,6 +22,7 @@ from baukasten_core.contracts.gateway import LLMGateway
 from baukasten_core.errors import PluginQuarantined
 from baukasten_core.http import (
     admin_routes,
+    anthropic_routes,
     auth_routes,
     documents_routes,
     embeddings_routes,
@@ -57,6 +58,7 @@ ROUTERS = (
     documents_routes.router,
     llm_routes.router,
     openai_routes.router,
+    anthropic_routes.router,
     embeddings_routes.router,
     admin_routes.router,
 )

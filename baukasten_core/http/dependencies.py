@@ -14,7 +14,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.accounts.authenticate import authenticate
@@ -29,6 +29,9 @@ from baukasten_core.projects.service import get_project
 from baukasten_core.services import Services
 
 bearer = HTTPBearer(auto_error=False, description="An access token or an API key.")
+key_header = APIKeyHeader(
+    name="X-Api-Key", auto_error=False, description="The same, where Anthropic's clients put it."
+)
 
 
 # Also what needs no await is `async def`: FastAPI sends plain functions through a thread, which
@@ -98,6 +101,22 @@ async def get_kit(
 
 CurrentKit = Annotated[Kit, Depends(get_kit, scope="function")]
 """The caller's Kit; no database connection is held."""
+
+
+async def get_kit_by_key(
+    request: Request,
+    services: ServicesDep,
+    token: Bearer,
+    key: Annotated[str | None, Depends(key_header)],
+    tenant: Tenant = None,
+) -> Kit:
+    if token is None and key is not None:
+        token = HTTPAuthorizationCredentials(scheme="Bearer", credentials=key)
+    return await get_kit(request, services, token, tenant)
+
+
+KitByKey = Annotated[Kit, Depends(get_kit_by_key, scope="function")]
+"""The same where a caller may also show who they are by `X-Api-Key`."""
 
 
 async def get_admin(caller: Caller) -> Principal:

@@ -22,7 +22,7 @@ from baukasten_core.errors import BaukastenError, ModelNotFound
 from baukasten_core.http import sse
 from baukasten_core.http.dependencies import CurrentKit
 from baukasten_core.http.llm_sources import sources_for
-from baukasten_core.http.openai_errors import OpenAIRoute, error_body, openai_responses
+from baukasten_core.http.openai_errors import OpenAIRoute, openai_responses
 from baukasten_core.http.openai_schema import ChatIn, request_from
 
 router = APIRouter(
@@ -245,7 +245,7 @@ async def _chunks(
                             usage = _usage(event.usage)
                             yield sse.data({**head, "choices": [], "usage": usage})
         except BaukastenError as error:
-            yield sse.data(error_body(error))
+            yield sse.data(OpenAIRoute.body_of(error))
             return
     yield sse.data("[DONE]")
 

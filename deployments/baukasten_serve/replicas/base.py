@@ -75,13 +75,12 @@ class Replica:
 
     def small_app(
         self,
-        router: APIRouter,
-        *,
+        *routers: APIRouter,
         embedder: EmbeddingProvider | None = None,
         more_embedders: Mapping[str, EmbeddingProvider] | None = None,
         gateway: LLMGateway | None = None,
     ) -> FastAPI:
-        """An ingress with one router and the whole platform's authentication and errors."""
+        """An ingress with these routers and the whole platform's authentication and errors."""
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -97,7 +96,8 @@ class Replica:
                 yield
 
         app = new_app(self.settings.title, self.settings.server.max_body_mib, lifespan)
-        app.include_router(router)
+        for router in routers:
+            app.include_router(router)
         app.add_middleware(FullPath)
         return app
 

@@ -1,0 +1,58 @@
+"""Routes whose errors have the shape that some vendor's clients read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+
+from baukasten_core.errors import BaukastenError
+from baukasten_core.http.errors import problem_responses
+
+
+class ShapedRoute(APIRoute):
+    """A route whose errors, those of its dependencies included, have a shape of their own."""
+
+    @staticmethod
+    def shape(status: int, message: str, code: str, param: str | None) -> dict[str, Any]:
+        """The body. `code` is the problem's type, `param` the field that does not fit."""
+        raise NotImplementedError
+
+    @classmethod
+    def body_of(cls, error: BaukastenError) -> dict[str, Any]:
+        """One of our errors, as it stands in a response or in the middle of a stream."""
+        message = f"{error.detail} {error.hint}" if error.hint else error.detail
+        return cls.shape(error.status, message, error.type, None)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except BaukastenError as error:
+                return JSONResponse(self.body_of(error), error.status, headers=error.headers)
+            except RequestValidationError as error:
+                return self._invalid(error)
+
+        return handler
+
+    def _invalid(self, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        path = [str(part) for part in first["loc"] if part != "body"]
+        message = f"{'.'.join(path) or 'body'}: {first['msg']}"
+        param = path[0] if path else None
+        return JSONResponse(self.shape(400, message, "invalid-request", param), 400)
+
+
+def shaped_responses(schema: dict[str, Any], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a router's `responses`: these statuses come in this shape, or as a problem document where
+    the request never reached a route."""
+    responses = problem_responses(*statuses)
+    for response in responses.values():
+        response["content"] = {"application/json": {"schema": schema}, **response["content"]}
+    return responses
