@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import structlog
@@ -33,6 +34,7 @@ from baukasten_core.errors import (
 )
 from baukasten_core.gateway.breaker import Breaker
 from baukasten_core.gateway.catalogue import Catalogue, not_found
+from baukasten_core.gateway.forms import Form, formed
 from baukasten_core.gateway.instances import Instance
 from baukasten_core.gateway.meter import Meter, OnUsage
 from baukasten_core.gateway.residency import OnRefused, Refusal, is_allowed, report, violation
@@ -139,10 +141,12 @@ class Gateway:
     # --- answers ------------------------------------------------------------------------------
 
     async def generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
+        schema = call.request.response_schema
+        form = None if schema is None else Form(schema)
         deadline = time.monotonic() + call.request.timeout
         for retries in reversed(range(self._retries + 1)):
             try:
-                async with aclosing(self._in_turn(call, deadline)) as events:
+                async with aclosing(self._in_turn(call, deadline, form)) as events:
                     async for event in events:
                         yield event
                 return
@@ -153,14 +157,15 @@ class Gateway:
             await asyncio.sleep(pause)
 
     async def _in_turn(
-        self, call: GatewayCall, deadline: float
+        self, call: GatewayCall, deadline: float, form: Form | None
     ) -> AsyncGenerator[GatewayEvent, None]:
         """The answer of the first that gives one; raises NobodyAnswered."""
         nobody = NobodyAnswered()
         for instance, asked in candidates(call, self.instances, self._chain, self._routes):
-            left = max(LEAST_SECONDS, deadline - time.monotonic())
+            ask = partial(self._guarded, instance=instance, deadline=deadline)
+            answers = ask(asked) if form is None else formed(asked, form, instance.name, ask)
             try:
-                async with aclosing(self._guarded(asked, instance, left)) as events:
+                async with aclosing(answers) as events:
                     async for event in events:
                         yield event
                 return
@@ -180,9 +185,10 @@ class Gateway:
         return final
 
     async def _guarded(
-        self, call: GatewayCall, instance: Instance, seconds: float
+        self, call: GatewayCall, instance: Instance, deadline: float
     ) -> AsyncGenerator[GatewayEvent, None]:
         """One instance's answer, unless it has failed too often of late."""
+        seconds = max(LEAST_SECONDS, deadline - time.monotonic())
         breaker = self._breakers[instance.name]
         breaker.require()
         try:

@@ -329,7 +329,7 @@ async def test_an_answer_that_fits_at_the_second_try_counts(
     def reply(asked: Asked) -> Reply:
         if len(asked.messages) == 2:
             return Reply("```json\nnot yet\n```")
-        assert "can't be used" in asked.prompt
+        assert "does not fit" in asked.prompt
         first = next(text for role, text in asked.messages if role == "user")
         return judge(Asked(asked.model, [("user", first)]))
 
