@@ -34,6 +34,7 @@ from baukasten_core.http import (
     sessions_routes,
     system_routes,
     tenants_routes,
+    usage_routes,
     users_routes,
 )
 from baukasten_core.http.errors import install_error_handlers
@@ -59,6 +60,7 @@ ROUTERS = (
     llm_routes.router,
     openai_routes.router,
     anthropic_routes.router,
+    usage_routes.router,
     embeddings_routes.router,
     admin_routes.router,
 )

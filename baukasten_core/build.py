@@ -18,7 +18,7 @@ from baukasten_core.gateway.audited import refusals_to_audit
 from baukasten_core.gateway.gateway import Gateway
 from baukasten_core.gateway.instances import build_instances
 from baukasten_core.gateway.meter import OnUsage
-from baukasten_core.parts import llm_routes
+from baukasten_core.parts import llm_prices, llm_routes
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings
 
@@ -92,6 +92,7 @@ def build_gateway(
         settings.llm.chain,
         routes=llm_routes(settings),
         retries=settings.llm.retries,
+        prices=llm_prices(settings),
         on_refused=refusals_to_audit(database),
         on_usage=on_usage,
     )

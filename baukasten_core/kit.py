@@ -213,6 +213,7 @@ class Kit:
             user_id=self.principal.user_id,
             project_id=project_id,
             residency=await self.residency(project_id),
+            api_key_id=self.principal.api_key_id,
         )
         events = cast("AsyncGenerator[GatewayEvent, None]", self.services.gateway.generate(call))
         async with aclosing(events):

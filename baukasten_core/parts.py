@@ -18,6 +18,7 @@ from baukasten_core.documents.embedders import DEFAULT
 from baukasten_core.documents.limits import MIB, Limits
 from baukasten_core.errors import PluginQuarantined
 from baukasten_core.gateway.audited import refusals_to_audit
+from baukasten_core.gateway.prices import Price, Prices
 from baukasten_core.gateway.residency import LOCAL, Destination, region_of, require_allowed
 from baukasten_core.gateway.routes import Condition, Target
 from baukasten_core.plugins import PluginHost
@@ -49,6 +50,13 @@ def document_limits(settings: Settings) -> Limits:
 def llm_routes(settings: Settings) -> Mapping[str, Sequence[Target]]:
     """The routes of `llm.routes`."""
     return {name: [_target(to) for to in targets] for name, targets in settings.llm.routes.items()}
+
+
+def llm_prices(settings: Settings) -> Prices:
+    """The table of `llm.prices`."""
+    return Prices(
+        {name: Price(one.prompt, one.completion) for name, one in settings.llm.prices.items()}
+    )
 
 
 def _target(target: RouteTarget) -> Target:

@@ -237,6 +237,13 @@ class RouteTarget(Section):
         return self.to.partition("/")[2]
 
 
+class TokenPrice(Section):
+    """Of a million tokens."""
+
+    prompt: float = Field(0.0, ge=0)
+    completion: float = Field(0.0, ge=0)
+
+
 class LLMSettings(Section):
     """Language models. An instance is one configured server or vendor account."""
 
@@ -263,6 +270,12 @@ class LLMSettings(Section):
     retries: int = Field(
         1, ge=0, le=5, description="How often all are asked again when none of them answers."
     )
+    prices: Mapping[str, TokenPrice] = Field(
+        default_factory=dict,
+        description="Of a million tokens, `prompt` and `completion`, by `instance/model` or by "
+        "`instance`; what is not there is free.",
+    )
+    currency: str = Field("EUR", min_length=1, max_length=8, description="Of those prices.")
     timeout: float = Field(120.0, ge=1, le=600, description="Seconds for an answer by default.")
 
 

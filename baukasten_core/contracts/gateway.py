@@ -35,9 +35,11 @@ class GatewayCall:
         request: as for a provider, except that `model` may be empty: then the gateway takes the
             instance's configured model, else the first it lists.
         instance: a configured instance's name, in any case; None asks the configured chain.
-        tenant_id, user_id, project_id: for usage and audit entries; None in a bare program.
+        tenant_id, user_id, project_id, api_key_id: for usage and audit entries; None in a bare
+            program.
         residency: regions where this data may be processed (the tenant's, narrowed by the
             project's).
+        route: the route that led here; the gateway's own to fill in.
     """
 
     request: GenerateRequest
@@ -46,6 +48,8 @@ class GatewayCall:
     user_id: UUID | None = None
     project_id: UUID | None = None
     residency: frozenset[str] = LOCAL
+    api_key_id: UUID | None = None
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)

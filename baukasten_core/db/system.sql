@@ -440,6 +440,22 @@ BEGIN
     GROUP BY u.instance, u.provider ORDER BY u.instance, u.provider;
 END $$;
 
+-- The same in a period, with what it cost (millionths), by tenant, instance and model.
+CREATE FUNCTION core.admin_spending(p_since timestamptz, p_until timestamptz)
+RETURNS TABLE (tenant_id uuid, tenant text, instance text, model text, calls bigint,
+               answered bigint, prompt_tokens bigint, completion_tokens bigint, cost numeric)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+BEGIN
+    IF NOT caller_is_admin() THEN RETURN; END IF;
+    RETURN QUERY
+    SELECT u.tenant_id, t.name, u.instance, u.model, count(*),
+           count(*) FILTER (WHERE u.outcome = 'answered'), sum(u.prompt_tokens),
+           sum(u.completion_tokens), sum(u.cost)
+    FROM llm_usage u JOIN tenants t ON t.id = u.tenant_id
+    WHERE u.created_at >= p_since AND u.created_at < p_until
+    GROUP BY u.tenant_id, t.name, u.instance, u.model ORDER BY t.name, 1, 3, 4;
+END $$;
+
 -- === Privacy ====================================================================================
 -- These reach the tables of every plugin, also of one that is gone. Names of tables and columns
 -- come from PostgreSQL's catalogue, where core.data_map names them, and are quoted by format();

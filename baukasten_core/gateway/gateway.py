@@ -37,6 +37,7 @@ from baukasten_core.gateway.catalogue import Catalogue, not_found
 from baukasten_core.gateway.forms import Form, formed
 from baukasten_core.gateway.instances import Instance
 from baukasten_core.gateway.meter import Meter, OnUsage
+from baukasten_core.gateway.prices import Prices
 from baukasten_core.gateway.residency import OnRefused, Refusal, is_allowed, report, violation
 from baukasten_core.gateway.routes import Target, check_routes
 from baukasten_core.gateway.routing import (
@@ -68,6 +69,7 @@ class Gateway:
         chain: names asked in turn when the caller names none.
         routes: further lists by name, for callers who name one as their model.
         retries: how often everybody is asked again when nobody answered and nothing was begun.
+        prices: of tokens, for the records.
         on_refused: writes the audit entry of a refused call.
         on_usage: keeps the record of each attempt.
     """
@@ -79,6 +81,7 @@ class Gateway:
         *,
         routes: Mapping[str, Sequence[Target]] | None = None,
         retries: int = 1,
+        prices: Prices | None = None,
         on_refused: OnRefused | None = None,
         on_usage: OnUsage | None = None,
     ) -> None:
@@ -87,6 +90,7 @@ class Gateway:
         self._routes = {name: tuple(targets) for name, targets in (routes or {}).items()}
         check_routes(self._routes, self.instances)
         self._retries = retries
+        self._prices = prices or Prices()
         self._breakers = {name: Breaker() for name in self.instances}
         self._on_refused = on_refused
         self._on_usage = on_usage
@@ -269,7 +273,9 @@ class Gateway:
         if self._on_usage is None:
             return
         instance = route.instance
-        record = meter.record(call, instance.name, instance.provider, route.model, route.region)
+        price = self._prices.of(instance.name, route.model)
+        where = instance.name, instance.provider, route.model, route.region
+        record = meter.record(call, *where, price)
         try:
             await self._on_usage(record)
         except Exception as error:

@@ -12,6 +12,7 @@ from uuid import UUID
 from baukasten_core.contracts.gateway import GatewayCall
 from baukasten_core.contracts.llm import Event, Finished, TextDelta, Usage
 from baukasten_core.contracts.streams import CHARACTERS_PER_TOKEN, prompt_tokens
+from baukasten_core.gateway.prices import FREE, Price
 
 Outcome = Literal["answered", "failed", "interrupted", "cancelled"]
 
@@ -21,7 +22,8 @@ class UsageRecord:
     """One attempt at one instance.
 
     `failed`: no output came; `interrupted`: it broke off; `cancelled`: the caller left. `error`
-    is the problem type. Times in milliseconds; `first_ms` until the first output.
+    is the problem type. Times in milliseconds; `first_ms` until the first output. `cost` in
+    millionths of the platform's currency.
     """
 
     instance: str
@@ -37,6 +39,9 @@ class UsageRecord:
     tenant_id: UUID | None = None
     user_id: UUID | None = None
     project_id: UUID | None = None
+    api_key_id: UUID | None = None
+    route: str = ""
+    cost: int = 0
 
 
 OnUsage = Callable[[UsageRecord], Awaitable[None]]
@@ -68,15 +73,22 @@ class Meter:
         self._outcome = "failed" if self._first is None else "interrupted"
 
     def record(
-        self, call: GatewayCall, instance: str, provider: str, model: str, region: str
+        self,
+        call: GatewayCall,
+        instance: str,
+        provider: str,
+        model: str,
+        region: str,
+        price: Price = FREE,
     ) -> UsageRecord:
+        usage = self._usage or self._estimate(call)
         return UsageRecord(
             instance=instance,
             provider=provider,
             model=model,
             region=region,
             outcome=self._outcome,
-            usage=self._usage or self._estimate(call),
+            usage=usage,
             total_ms=self._elapsed(),
             first_ms=self._first,
             at=self._at,
@@ -84,6 +96,9 @@ class Meter:
             tenant_id=call.tenant_id,
             user_id=call.user_id,
             project_id=call.project_id,
+            api_key_id=call.api_key_id,
+            route=call.route,
+            cost=price.of(usage),
         )
 
     def _estimate(self, call: GatewayCall) -> Usage:

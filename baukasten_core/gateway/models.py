@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Index, Text
+from sqlalchemy import BigInteger, Index, Text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from baukasten_core.db.base import CoreBase, TenantOwned
@@ -26,6 +27,10 @@ class LlmUsage(TenantOwned, CoreBase):
     estimated: Mapped[bool]
     total_ms: Mapped[float]
     first_ms: Mapped[float | None]
+    project_id: Mapped[UUID | None]
+    api_key_id: Mapped[UUID | None]
+    route: Mapped[str] = mapped_column(Text, default="")
+    cost: Mapped[int] = mapped_column(BigInteger, default=0)
 
     @declared_attr.directive
     @classmethod
@@ -33,7 +38,7 @@ class LlmUsage(TenantOwned, CoreBase):
         base: tuple[Any, ...] = super().__table_args__
         return (
             *base,
-            Index(None, "tenant_id"),
+            Index(None, "tenant_id", "created_at"),
             Index(None, "user_id"),
             Index(None, "created_at"),
         )

@@ -76,7 +76,10 @@ def candidates(
     """
     if call.instance:
         return [(named(call.instance, instances), call)]
-    route = routes.get(call.request.model)
+    name = call.request.model
+    route = routes.get(name)
+    if route is not None:
+        call = replace(call, route=name)
     found = []
     for target in in_order(chain if route is None else route, call.request):
         instance = instances.get(target.instance)

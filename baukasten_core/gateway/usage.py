@@ -114,6 +114,10 @@ def _row(record: UsageRecord) -> dict[str, Any]:
         "total_ms": record.total_ms,
         "first_ms": record.first_ms,
         "created_at": record.at,
+        "project_id": record.project_id,
+        "api_key_id": record.api_key_id,
+        "route": record.route,
+        "cost": record.cost,
     }
 
 

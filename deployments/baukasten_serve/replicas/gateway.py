@@ -8,7 +8,7 @@ from contextlib import aclosing
 from fastapi import FastAPI
 
 from baukasten_core.contracts.gateway import GatewayCall, GatewayEvent, ModelListing
-from baukasten_core.http import anthropic_routes, openai_routes
+from baukasten_core.http import anthropic_routes, openai_routes, usage_routes
 from baukasten_serve.replicas.base import Replica
 
 
@@ -16,7 +16,7 @@ class Gateway(Replica):
     """Its methods are an `LLMGateway`'s; `handles.GatewayHandle` is the other end."""
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        routers = openai_routes.router, anthropic_routes.router
+        routers = openai_routes.router, anthropic_routes.router, usage_routes.router
         return self.small_app(*routers, **self.embedder_handles())
 
     async def models(self, residency: frozenset[str], instance: str | None) -> ModelListing:
