@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
-from baukasten_core.accounts.known_callers import CHANNEL, KnownCallers
 from baukasten_core.build import (
     access_tokens,
     auth_options,
@@ -22,6 +21,7 @@ from baukasten_core.build import (
 from baukasten_core.contracts.embedding import EmbeddingProvider
 from baukasten_core.contracts.gateway import LLMGateway
 from baukasten_core.databases import open_database, quarantine_unmigrated
+from baukasten_core.db.remembered import CHANNEL, Remembered
 from baukasten_core.db.session import Database, refuse_unsafe_role
 from baukasten_core.documents.embedders import DEFAULT, Embedders
 from baukasten_core.documents.extract import Extractor
@@ -60,7 +60,7 @@ async def open_services(
     more_embedders: Mapping[str, EmbeddingProvider] | None = None,
     gateway: LLMGateway | None = None,
     checks: Mapping[str, Check] | None = None,
-    remember_callers: bool = False,
+    remember: bool = False,
 ) -> AsyncIterator[Services]:
     """Build every service; close them at exit. Nothing optional that is down stops this.
 
@@ -68,7 +68,7 @@ async def open_services(
         embedder, gateway: handles to other processes; by default both run in this one.
         more_embedders: the same for those of `embedding.more`, by name.
         checks: further health checks, such as `application:worker`.
-        remember_callers: for a process whose requests need the database for nothing else.
+        remember: for a process whose requests need the database for little but who asks.
 
     Raises:
         StartupRefused: the database role would not be held by row-level security, or the
@@ -92,11 +92,11 @@ async def open_services(
             more_embedders=more_embedders,
             gateway=gateway,
         )
-        known = None
-        if remember_callers:
-            known = await stack.enter_async_context(KnownCallers(database.notices(CHANNEL)))
+        remembered = None
+        if remember:
+            remembered = await stack.enter_async_context(Remembered(database.notices(CHANNEL)))
         every = {**services.checks, **(checks or {})}
-        yield replace(services, checks=every, known_callers=known)
+        yield replace(services, checks=every, remembered=remembered)
 
 
 def build_services(

@@ -21,6 +21,7 @@ from baukasten_core.contracts.gateway import Answer, GatewayCall, GatewayEvent, 
 from baukasten_core.contracts.llm import GenerateRequest, Message, Source
 from baukasten_core.contracts.retrieval import DocumentText, Passage
 from baukasten_core.contracts.showcase import ShowcaseOptions
+from baukasten_core.db.remembered import recall
 from baukasten_core.documents.access import within_project
 from baukasten_core.documents.kept import KeptFiles
 from baukasten_core.errors import NotFound, ProviderNotConfigured
@@ -226,8 +227,13 @@ class Kit:
         Raises `NotFound` for a project that is not the caller's.
         """
         project_id = within_project(self.principal, project_id)
-        async with self.transaction() as session:
-            return await allowed_residency(session, self.principal.tenant_id, project_id)
+
+        async def ask() -> frozenset[str]:
+            async with self.transaction() as session:
+                return await allowed_residency(session, self.principal.tenant_id, project_id)
+
+        key = "residency", self.principal.scope, project_id
+        return await recall(self.services.remembered, key, ask)
 
     async def llm_instance(self, project_id: UUID | None = None) -> str | None:
         """The first instance of the configured chain that has a model now and may have this

@@ -12,6 +12,7 @@ from baukasten_core.contracts.gateway import LLMGateway
 from baukasten_core.contracts.mail import Mailer
 from baukasten_core.contracts.speech import SpeechProvider
 from baukasten_core.contracts.storage import BlobStore, VectorStore
+from baukasten_core.db.remembered import Remembered
 from baukasten_core.db.session import Database
 from baukasten_core.documents.embedders import Embedders
 from baukasten_core.documents.language import LanguageDetector
@@ -20,7 +21,6 @@ from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings
 
 if TYPE_CHECKING:
-    from baukasten_core.accounts.known_callers import KnownCallers
     from baukasten_core.accounts.tokens import AccessTokens
     from baukasten_core.documents.access import Guard
     from baukasten_core.documents.mover import Mover
@@ -52,7 +52,7 @@ class Services:
     searcher: Searcher
     documents: Documents
     mover: Mover
-    known_callers: KnownCallers | None = None
+    remembered: Remembered | None = None
     languages: LanguageDetector = field(default_factory=LanguageDetector)
     blob_guard: Guard | None = None
     speech: SpeechProvider | None = None

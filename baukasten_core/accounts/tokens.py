@@ -1,7 +1,7 @@
 """Access tokens: short-lived JWTs (HS256, joserfc) that name a session.
 
 A token says which session it belongs to and nothing about rights: those are read from the
-database, so that logging out works at once, on every replica (see `known_callers`).
+database, so that logging out works at once, on every replica (see `db.remembered`).
 """
 
 from __future__ import annotations

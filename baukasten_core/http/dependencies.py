@@ -19,8 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.accounts.authenticate import authenticate
 from baukasten_core.accounts.scopes import needed_scope, require_scope
+from baukasten_core.accounts.secrets import digest
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.db.paging import Cursor
+from baukasten_core.db.remembered import recall
 from baukasten_core.db.single import Statements
 from baukasten_core.errors import Forbidden, Unauthorized
 from baukasten_core.kit import Kit
@@ -144,9 +146,10 @@ async def _known_or_authenticate(
     async def ask() -> Principal:
         return await _authenticate(services, services.database.single, credentials, tenant)
 
-    if services.known_callers is None or credentials is None:
+    if credentials is None:
         return await ask()
-    return await services.known_callers.principal(credentials.credentials, tenant, ask)
+    key = "caller", digest(credentials.credentials), tenant
+    return await recall(services.remembered, key, ask)
 
 
 async def _authenticate(

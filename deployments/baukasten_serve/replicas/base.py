@@ -89,7 +89,7 @@ class Replica:
                 embedder=embedder,
                 more_embedders=more_embedders,
                 gateway=gateway,
-                remember_callers=True,
+                remember=True,
             )
             async with opened as self._services:
                 app.state.services = self._services
