@@ -32,9 +32,11 @@ from baukasten_core.documents.moves import Moves
 from baukasten_core.documents.search import Searcher
 from baukasten_core.documents.service import Documents
 from baukasten_core.gateway.checks import instance_check
+from baukasten_core.gateway.leases import Leases
 from baukasten_core.gateway.usage import UsageWriter
 from baukasten_core.health import blobs_check, embedder_check
 from baukasten_core.jobs import Jobs
+from baukasten_core.llm_parts import llm_caps
 from baukasten_core.parts import (
     blob_guard,
     blob_options,
@@ -82,9 +84,14 @@ async def open_services(
         await quarantine_unmigrated(database, host)
         host.configure(settings.plugins.options)
         extractor = await stack.enter_async_context(Extractor(document_limits(settings)))
+        remembered = None
+        if remember:
+            remembered = await stack.enter_async_context(Remembered(database.notices(CHANNEL)))
         if gateway is None:
             usage = await stack.enter_async_context(UsageWriter(database))
-            gateway = own = build_gateway(settings, host, database, on_usage=usage)
+            caps_of = llm_caps(settings, database, remembered)
+            limiter = await stack.enter_async_context(Leases(database, caps_of))
+            gateway = own = build_gateway(settings, host, database, on_usage=usage, limiter=limiter)
             stack.push_async_callback(own.aclose)
         services = build_services(
             *(settings, host, database, extractor),
@@ -92,9 +99,6 @@ async def open_services(
             more_embedders=more_embedders,
             gateway=gateway,
         )
-        remembered = None
-        if remember:
-            remembered = await stack.enter_async_context(Remembered(database.notices(CHANNEL)))
         every = {**services.checks, **(checks or {})}
         yield replace(services, checks=every, remembered=remembered)
 

@@ -17,8 +17,9 @@ from baukasten_core.errors import SettingsError, StartupRefused, misfits
 from baukasten_core.gateway.audited import refusals_to_audit
 from baukasten_core.gateway.gateway import Gateway
 from baukasten_core.gateway.instances import build_instances
+from baukasten_core.gateway.leases import Limiter
 from baukasten_core.gateway.meter import OnUsage
-from baukasten_core.parts import llm_prices, llm_routes
+from baukasten_core.llm_parts import llm_prices, llm_routes
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings
 
@@ -84,7 +85,12 @@ def _embedder(
 
 
 def build_gateway(
-    settings: Settings, host: PluginHost, database: Database, *, on_usage: OnUsage | None = None
+    settings: Settings,
+    host: PluginHost,
+    database: Database,
+    *,
+    on_usage: OnUsage | None = None,
+    limiter: Limiter | None = None,
 ) -> Gateway:
     """The LLM gateway that the settings describe, in this process."""
     return Gateway(
@@ -93,6 +99,7 @@ def build_gateway(
         routes=llm_routes(settings),
         retries=settings.llm.retries,
         prices=llm_prices(settings),
+        limiter=limiter,
         on_refused=refusals_to_audit(database),
         on_usage=on_usage,
     )

@@ -127,6 +127,12 @@ class TooManyRequests(BaukastenError):
         self.headers.setdefault("Retry-After", str(retry_after))
 
 
+class BudgetExhausted(BaukastenError):
+    """A call might cost more than is left of a budget. Nothing was asked."""
+
+    status, type, title = 402, "budget", "The budget is used up"
+
+
 # --- what we depend on fails ---------------------------------------------------
 
 

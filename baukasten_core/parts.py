@@ -18,13 +18,11 @@ from baukasten_core.documents.embedders import DEFAULT
 from baukasten_core.documents.limits import MIB, Limits
 from baukasten_core.errors import PluginQuarantined
 from baukasten_core.gateway.audited import refusals_to_audit
-from baukasten_core.gateway.prices import Price, Prices
 from baukasten_core.gateway.residency import LOCAL, Destination, region_of, require_allowed
-from baukasten_core.gateway.routes import Condition, Target
 from baukasten_core.plugins import PluginHost
 from baukasten_core.projects.residency import allowed_residency, strictest_residency
 from baukasten_core.projects.service import OTHER
-from baukasten_core.settings import RouteTarget, Settings
+from baukasten_core.settings import Settings
 
 Residency = Callable[[AsyncSession, UUID, UUID | None], Awaitable[frozenset[str]]]
 """(transaction, tenant, project) -> the regions where their data may be processed."""
@@ -45,23 +43,6 @@ def document_limits(settings: Settings) -> Limits:
         fetch_seconds=documents.fetch_seconds,
         fetch_bytes=documents.fetch_mib * MIB,
     )
-
-
-def llm_routes(settings: Settings) -> Mapping[str, Sequence[Target]]:
-    """The routes of `llm.routes`."""
-    return {name: [_target(to) for to in targets] for name, targets in settings.llm.routes.items()}
-
-
-def llm_prices(settings: Settings) -> Prices:
-    """The table of `llm.prices`."""
-    return Prices(
-        {name: Price(one.prompt, one.completion) for name, one in settings.llm.prices.items()}
-    )
-
-
-def _target(target: RouteTarget) -> Target:
-    condition = Condition(**target.when.model_dump())
-    return Target(target.instance, target.model, target.weight, condition)
 
 
 def vector_options(settings: Settings) -> Mapping[str, Any]:

@@ -244,6 +244,17 @@ class TokenPrice(Section):
     completion: float = Field(0.0, ge=0)
 
 
+class LimitSettings(Section):
+    """What a tenant may use; unset limits nothing."""
+
+    requests_per_minute: int | None = Field(None, ge=0, description="Requests a minute.")
+    tokens_per_minute: int | None = Field(None, ge=0, description="Tokens a minute.")
+    tokens_per_month: int | None = Field(None, ge=0, description="Tokens a month (UTC).")
+    money_per_month: float | None = Field(
+        None, ge=0, description="Money a month (UTC), in `llm.currency`."
+    )
+
+
 class LLMSettings(Section):
     """Language models. An instance is one configured server or vendor account."""
 
@@ -276,6 +287,16 @@ class LLMSettings(Section):
         "`instance`; what is not there is free.",
     )
     currency: str = Field("EUR", min_length=1, max_length=8, description="Of those prices.")
+    limits: LimitSettings = Field(
+        LimitSettings(),
+        description="Of each tenant, whatever it sets itself: `requests_per_minute`, "
+        "`tokens_per_minute`, `tokens_per_month`, `money_per_month`.",
+    )
+    unsettled_hours: float = Field(
+        24.0,
+        gt=0,
+        description="After which counts as used what a process that died had set aside.",
+    )
     timeout: float = Field(120.0, ge=1, le=600, description="Seconds for an answer by default.")
 
 

@@ -22,7 +22,7 @@ from baukasten_core.contracts.gateway import (
     Routed,
     UnavailableInstance,
 )
-from baukasten_core.contracts.llm import Event
+from baukasten_core.contracts.llm import Event, Usage
 from baukasten_core.contracts.streams import checked_stream
 from baukasten_core.errors import (
     BaukastenError,
@@ -36,8 +36,10 @@ from baukasten_core.gateway.breaker import Breaker
 from baukasten_core.gateway.catalogue import Catalogue, not_found
 from baukasten_core.gateway.forms import Form, formed
 from baukasten_core.gateway.instances import Instance
-from baukasten_core.gateway.meter import Meter, OnUsage
-from baukasten_core.gateway.prices import Prices
+from baukasten_core.gateway.leases import Limiter, Reservation
+from baukasten_core.gateway.limits import most_prompt_tokens
+from baukasten_core.gateway.meter import Meter, OnUsage, UsageRecord
+from baukasten_core.gateway.prices import Price, Prices
 from baukasten_core.gateway.residency import OnRefused, Refusal, is_allowed, report, violation
 from baukasten_core.gateway.routes import Target, check_routes
 from baukasten_core.gateway.routing import (
@@ -69,7 +71,8 @@ class Gateway:
         chain: names asked in turn when the caller names none.
         routes: further lists by name, for callers who name one as their model.
         retries: how often everybody is asked again when nobody answered and nothing was begun.
-        prices: of tokens, for the records.
+        prices: of tokens, for the records and the limiter.
+        limiter: sets aside what a call may cost.
         on_refused: writes the audit entry of a refused call.
         on_usage: keeps the record of each attempt.
     """
@@ -82,6 +85,7 @@ class Gateway:
         routes: Mapping[str, Sequence[Target]] | None = None,
         retries: int = 1,
         prices: Prices | None = None,
+        limiter: Limiter | None = None,
         on_refused: OnRefused | None = None,
         on_usage: OnUsage | None = None,
     ) -> None:
@@ -91,6 +95,7 @@ class Gateway:
         check_routes(self._routes, self.instances)
         self._retries = retries
         self._prices = prices or Prices()
+        self._limiter = limiter
         self._breakers = {name: Breaker() for name in self.instances}
         self._on_refused = on_refused
         self._on_usage = on_usage
@@ -231,8 +236,11 @@ class Gateway:
     ) -> AsyncGenerator[GatewayEvent, None]:
         """One request to one model. `Routed` goes before its first event, so an error before that
         leaves the way to the next instance open."""
-        instance, meter, started = route.instance, Meter(), False
+        instance, started = route.instance, False
         request = replace(call.request, model=route.model, timeout=seconds)
+        price = self._prices.of(instance.name, route.model)
+        reservation = await self._reserve(call, price)
+        meter = Meter()
         events = cast("AsyncGenerator[Event, None]", instance.ready().generate(request))
         try:
             async with aclosing(
@@ -257,7 +265,17 @@ class Gateway:
             log.error("provider bug", provider=instance.provider, error=type(error).__name__)
             raise ProviderError(f"The provider `{instance.provider}` failed.") from error
         finally:
-            await self._record(call, route, meter)
+            where = instance.name, instance.provider, route.model, route.region
+            record = meter.record(call, *where, price)
+            reservation.settle(record.usage, record.cost)
+            await self._keep(record)
+
+    async def _reserve(self, call: GatewayCall, price: Price) -> Reservation:
+        """What the call may cost at most, set aside."""
+        if self._limiter is None:
+            return Reservation()
+        most = Usage(most_prompt_tokens(call.request), call.request.max_tokens)
+        return await self._limiter.reserve(call, most.total_tokens, price.of(most))
 
     async def _with_models(
         self, instance: Instance, model: str, error: ModelNotFound
@@ -269,13 +287,9 @@ class Gateway:
         except ProviderError:
             return error
 
-    async def _record(self, call: GatewayCall, route: Route, meter: Meter) -> None:
+    async def _keep(self, record: UsageRecord) -> None:
         if self._on_usage is None:
             return
-        instance = route.instance
-        price = self._prices.of(instance.name, route.model)
-        where = instance.name, instance.provider, route.model, route.region
-        record = meter.record(call, *where, price)
         try:
             await self._on_usage(record)
         except Exception as error:

@@ -12,6 +12,7 @@ from uuid import UUID
 from baukasten_core.contracts.gateway import GatewayCall
 from baukasten_core.contracts.llm import Event, Finished, TextDelta, Usage
 from baukasten_core.contracts.streams import CHARACTERS_PER_TOKEN, prompt_tokens
+from baukasten_core.errors import ProviderTimeout
 from baukasten_core.gateway.prices import FREE, Price
 
 Outcome = Literal["answered", "failed", "interrupted", "cancelled"]
@@ -102,8 +103,9 @@ class Meter:
         )
 
     def _estimate(self, call: GatewayCall) -> Usage:
-        """A vendor counts what it produced before it broke off, so we do, too."""
-        if self._first is None:
+        """A vendor counts what it read and produced before it broke off, so we do, too; from who
+        did not answer, or refused, there is nothing to count."""
+        if self._outcome == "failed" and self._error != ProviderTimeout.type:
             return Usage(estimated=True)
         said = round(self._characters / CHARACTERS_PER_TOKEN)
         return Usage(prompt_tokens(call.request), said, estimated=True)

@@ -153,8 +153,11 @@ def inbox(around: Around) -> Inbox:
 
 
 @pytest.fixture
-def ollama(around: Around) -> Iterator[OllamaEmulator]:
-    """The first of the chain, well-behaved at the beginning and at the end."""
+def ollama(around: Around, admin: Person) -> Iterator[OllamaEmulator]:
+    """The first of the chain, well-behaved at the beginning and at the end; and what it did before
+    is forgiven, which it is when its models are listed."""
+    around.ollama.reset()
+    admin.get("/llm/models")
     around.ollama.reset()
     yield around.ollama
     around.ollama.reset()

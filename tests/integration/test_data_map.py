@@ -24,8 +24,12 @@ WHERE n.nspname IN ('core', 'jobs') AND c.relkind IN ('r', 'p')
   AND (a.attname IN ('tenant_id', 'user_id', 'email', 'personal_of', 'args'))
 ORDER BY 1, 2, 3
 """
-WITHOUT_CONTENT = {("jobs", "procrastinate_periodic_defers"), ("core", "space_moves")}
-"""The second says by which model a tenant's documents are embedded, and names nobody."""
+WITHOUT_CONTENT = {
+    ("jobs", "procrastinate_periodic_defers"),
+    *(("core", table) for table in ("space_moves", "llm_limits", "llm_meters", "llm_leases")),
+}
+"""Those of the core say by which model a tenant's documents are embedded, and what the tenant may
+spend and spent; they name nobody."""
 
 
 def not_on_the_map(urls: DatabaseUrls) -> list[str]:
