@@ -11,6 +11,7 @@ from sqlalchemy import text
 from baukasten_core.db.session import Database
 from baukasten_core.documents.outside import ERASE
 from baukasten_core.gateway.instances import build_instances
+from baukasten_core.gateway.limits import SETTLE_DEAD
 from baukasten_core.gateway.residency import LOCAL, UNDECLARED, region_of
 from baukasten_core.jobs import Periodic
 from baukasten_core.plugins import PluginHost
@@ -42,7 +43,13 @@ def periodic_work(services: Services) -> Sequence[Periodic]:
     async def erasures() -> None:
         await eraser(services).resume()
 
+    async def leases() -> None:
+        seconds = services.settings.llm.unsettled_hours * 3600
+        async with services.database.transaction() as session:
+            await session.execute(SETTLE_DEAD, {"seconds": seconds})
+
     return (
+        Periodic("core.leases", OFTEN, leases),
         Periodic("core.retention", DAILY, retention),
         Periodic("core.erasures", OFTEN, erasures),
     )

@@ -456,6 +456,57 @@ BEGIN
     GROUP BY u.tenant_id, t.name, u.instance, u.model ORDER BY t.name, 1, 3, 4;
 END $$;
 
+-- What processes that are gone had set aside for calls to language models: nobody has said for
+-- five minutes that it is held still. It stays charged. For an admin.
+CREATE FUNCTION core.admin_unsettled()
+RETURNS TABLE (tenant_id uuid, meter text, period timestamptz, replica uuid, amount bigint,
+               at timestamptz)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+BEGIN
+    IF NOT caller_is_admin() THEN RETURN; END IF;
+    RETURN QUERY SELECT l.tenant_id, l.meter, l.period, l.replica, l.amount, l.at
+    FROM llm_leases l WHERE l.amount > 0 AND l.at < now() - interval '5 minutes' ORDER BY l.at;
+END $$;
+
+-- Settle one of them: as used, or as not. False: it is not there (any more).
+CREATE FUNCTION core.admin_settle(p_tenant uuid, p_meter text, p_period timestamptz,
+                                  p_replica uuid, p_used boolean)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+DECLARE
+    v_amount bigint;
+BEGIN
+    IF NOT caller_is_admin() THEN RETURN false; END IF;
+    DELETE FROM llm_leases l WHERE l.tenant_id = p_tenant AND l.meter = p_meter
+        AND l.period = p_period AND l.replica = p_replica AND l.at < now() - interval '5 minutes'
+    RETURNING l.amount INTO v_amount;
+    IF NOT FOUND THEN RETURN false; END IF;
+    IF p_used THEN
+        UPDATE llm_meters m SET used = m.used + v_amount
+        WHERE m.tenant_id = p_tenant AND m.meter = p_meter AND m.period = p_period;
+    END IF;
+    RETURN true;
+END $$;
+
+-- Settle as used what nobody has held for so long, and forget minutes that are over. Answers how
+-- many were settled.
+CREATE FUNCTION core.settle_dead_leases(p_after interval) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+DECLARE
+    v_settled bigint;
+BEGIN
+    DELETE FROM llm_leases WHERE meter LIKE '%:minute' AND period < now() - interval '1 hour';
+    DELETE FROM llm_meters WHERE meter LIKE '%:minute' AND period < now() - interval '1 hour';
+    WITH dead AS (DELETE FROM llm_leases WHERE at < now() - p_after RETURNING *),
+         sums AS (SELECT tenant_id, meter, period, sum(amount) AS amount, count(*) AS leases
+                  FROM dead GROUP BY tenant_id, meter, period),
+         settled AS (UPDATE llm_meters m SET used = m.used + s.amount FROM sums s
+                     WHERE m.tenant_id = s.tenant_id AND m.meter = s.meter
+                       AND m.period = s.period)
+    SELECT coalesce(sum(leases), 0) INTO v_settled FROM sums;
+    RETURN v_settled;
+END $$;
+
 -- === Privacy ====================================================================================
 -- These reach the tables of every plugin, also of one that is gone. Names of tables and columns
 -- come from PostgreSQL's catalogue, where core.data_map names them, and are quoted by format();

@@ -26,6 +26,7 @@ from baukasten_core.contracts.llm import Usage
 from baukasten_core.db.session import Database
 from baukasten_core.errors import BudgetExhausted, TooManyRequests, Unavailable
 from baukasten_core.gateway.limits import Cap, Unit
+from baukasten_core.gateway.prices import MILLION
 
 log = structlog.get_logger("baukasten.gateway")
 
@@ -232,9 +233,14 @@ def _refusal(cap: Cap, charged: int, seconds: float) -> TooManyRequests | Budget
             f"The limit of {whose}, {cap.most:,} {cap.unit} a minute, is reached.",
             retry_after=max(1, round(seconds)),
         )
-    unit = "millionths of the currency" if cap.unit == "money" else cap.unit
     return BudgetExhausted(
-        f"What this call may cost is more than is left of the budget of {whose}: of {cap.most:,} "
-        f"{unit} a month {charged:,} are used or set aside.",
+        f"What this call may cost is more than is left of the budget of {whose}: of "
+        f"{_shown(cap, cap.most)} a month {_shown(cap, charged)} are used or set aside.",
         hint="Ask for fewer `max_tokens`, or let an admin of the tenant raise the budget.",
     )
+
+
+def _shown(cap: Cap, amount: int) -> str:
+    if cap.unit == "money":
+        return f"{amount / MILLION:,.2f} of the platform's currency"
+    return f"{amount:,} {cap.unit}"

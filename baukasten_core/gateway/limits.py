@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.gateway import GatewayCall
 from baukasten_core.contracts.llm import GenerateRequest
+from baukasten_core.errors import NotFound
+from baukasten_core.gateway.models import LlmLimit
 
 Unit = Literal["requests", "tokens", "money"]
 Every = Literal["minute", "month"]
@@ -26,6 +29,16 @@ MESSAGE_TOKENS = 16
 
 IMAGE_TOKENS = 3_000
 """What vendors count for a picture, at most."""
+
+CURRENT = text(
+    "SELECT m.meter, m.used + coalesce(sum(l.amount), 0) AS charged FROM core.llm_meters m"
+    " LEFT JOIN core.llm_leases l USING (tenant_id, meter, period)"
+    " WHERE m.period = date_trunc(substring(m.meter from '[a-z]+$'), now(), 'UTC')"
+    " GROUP BY m.meter, m.used"
+)
+UNSETTLED = text("SELECT * FROM core.admin_unsettled()")
+SETTLE = text("SELECT core.admin_settle(:tenant_id, :meter, :period, :replica, :used)")
+SETTLE_DEAD = text("SELECT core.settle_dead_leases(make_interval(secs => :seconds))")
 
 OF = text("SELECT * FROM core.llm_limits WHERE subject = ANY(:subjects)")
 
@@ -97,6 +110,71 @@ async def limits_of(session: AsyncSession, call: GatewayCall) -> dict[str, Limit
         )
         for row in rows
     }
+
+
+async def all_limits(session: AsyncSession) -> dict[str, Limits]:
+    """Every limit of the transaction's tenant, by subject."""
+    rows = await session.scalars(select(LlmLimit).order_by(LlmLimit.subject))
+    return {
+        row.subject: Limits(
+            row.requests_per_minute,
+            row.tokens_per_minute,
+            row.tokens_per_month,
+            row.money_per_month,
+        )
+        for row in rows
+    }
+
+
+async def charged(session: AsyncSession) -> dict[str, int]:
+    """What is used or set aside of each meter in this minute and month."""
+    return {row.meter: int(row.charged) for row in await session.execute(CURRENT)}
+
+
+async def set_limits(session: AsyncSession, tenant_id: UUID, subject: str, limits: Limits) -> None:
+    """Of one subject; replaces what was set."""
+    values = {"tenant_id": tenant_id, "subject": subject, **asdict(limits)}
+    await session.execute(delete(LlmLimit).where(LlmLimit.subject == subject))
+    await session.execute(insert(LlmLimit).values(**values))
+
+
+async def remove_limits(session: AsyncSession, subject: str) -> None:
+    """Raises `NotFound` where none is set."""
+    done = await session.execute(delete(LlmLimit).where(LlmLimit.subject == subject))
+    if not done.rowcount:  # type: ignore[attr-defined]
+        raise NotFound("It has no limits.")
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """What a process that is gone had set aside."""
+
+    tenant_id: UUID
+    meter: str
+    period: datetime
+    replica: UUID
+    amount: int
+    at: datetime
+
+
+async def unsettled(session: AsyncSession) -> list[Unsettled]:
+    """Of all tenants; nothing for anybody but an admin."""
+    return [Unsettled(**row._asdict()) for row in await session.execute(UNSETTLED)]
+
+
+async def settle(
+    session: AsyncSession,
+    *,
+    tenant_id: UUID,
+    meter: str,
+    period: datetime,
+    replica: UUID,
+    used: bool,
+) -> None:
+    """Count it as used, or as not. Raises `NotFound`: it is settled, or held still."""
+    values = {"tenant_id": tenant_id, "meter": meter, "period": period, "replica": replica}
+    if not await session.scalar(SETTLE, {**values, "used": used}):
+        raise NotFound("Nothing like that is unsettled.")
 
 
 def most_prompt_tokens(request: GenerateRequest) -> int:
