@@ -27,7 +27,14 @@ SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS forced,
        EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id'
                AND NOT a.attisdropped AND a.attnotnull) AS tenant_id,
        has_table_privilege(:app, c.oid, 'TRUNCATE, TRIGGER, REFERENCES') AS too_much,
-       EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS policies
+       EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS policies,
+       EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'project_id'
+               AND NOT a.attisdropped)
+       AND has_table_privilege(:app, c.oid, 'SELECT')
+       AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive
+               AND p.polcmd = '*'
+               AND pg_get_expr(p.polqual, p.polrelid) LIKE '%baukasten.project_id%')
+       AS unbound
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = :schema AND c.relkind IN ('r', 'p') ORDER BY c.relname
 """
@@ -122,6 +129,8 @@ def _table_faults(row: Any, mapped: frozenset[str] | None) -> list[str]:
     faults = []
     if not row.forced or not row.policies:
         faults.append("has no forced row-level security: make it with create_tenant_table")
+    if row.unbound:
+        faults.append("has a project_id that keys of one project pass: tenancy.bind_to_project")
     if row.too_much:
         faults.append("lets the app role truncate, reference or put triggers on it")
     if mapped is not None and not row.tenant_id:

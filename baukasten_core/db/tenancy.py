@@ -30,7 +30,7 @@ def of_bound_project(column: str) -> str:
     return f"COALESCE({column} = (SELECT {_PROJECT}::uuid), (SELECT {_PROJECT} IS NULL))"
 
 
-__all__ = ["create_tenant_table", "drop_tenant_table", "protect_table"]
+__all__ = ["bind_to_project", "create_tenant_table", "drop_tenant_table", "protect_table"]
 
 
 def create_tenant_table(
@@ -74,26 +74,25 @@ def protect_table(
             row's `tenant_id` is the transaction's.
         grant: what the app role may do with these rows, such as `SELECT, UPDATE (name)`.
     """
-    context = op.get_context()
-    assert context.config is not None
-    roles: Roles = context.config.attributes["roles"]
-    table = f'"{context.version_table_schema}"."{name}"'
+    table, roles = _table(name)
     condition = rule or (f"{SAME_TENANT} AND {NOT_SOMEONE_ELSES}" if private else SAME_TENANT)
     protect_system_table(name)
     for statement in (
         f'CREATE POLICY app ON {table} TO "{roles.app}" USING ({condition})'
         f" WITH CHECK ({condition})",
         f'GRANT {grant} ON {table} TO "{roles.app}"',
-        _bind_to_project(table, roles),
     ):
         op.execute(statement)
+    bind_to_project(name)
 
 
-def _bind_to_project(table: str, roles: Roles) -> str:
-    """Rows of other projects, and of none, are out of reach of a key that is bound to one."""
+def bind_to_project(name: str) -> None:
+    """In an Alembic revision that adds a `project_id` to a protected table: rows of other
+    projects, and of none, are out of reach of a key that is bound to one."""
+    table, roles = _table(name)
     column = "id" if table == '"core"."projects"' else "project_id"
     condition = of_bound_project(column)
-    return (
+    op.execute(
         f"DO $do$ BEGIN IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = '{table}'::regclass"
         f" AND attname = '{column}' AND NOT attisdropped) THEN CREATE POLICY project ON {table}"
         f' AS RESTRICTIVE TO "{roles.app}" USING ({condition}) WITH CHECK ({condition});'
@@ -104,10 +103,7 @@ def _bind_to_project(table: str, roles: Roles) -> str:
 def protect_system_table(name: str) -> None:
     """In an Alembic revision: put a table under forced row-level security that only the system
     role's functions pass; the app role can't touch it."""
-    context = op.get_context()
-    assert context.config is not None
-    roles: Roles = context.config.attributes["roles"]
-    table = f'"{context.version_table_schema}"."{name}"'
+    table, roles = _table(name)
     for statement in (
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
@@ -115,6 +111,13 @@ def protect_system_table(name: str) -> None:
         f'GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO "{roles.system}"',
     ):
         op.execute(statement)
+
+
+def _table(name: str) -> tuple[str, Roles]:
+    """A table's quoted name in the schema that is migrated, and the roles that use it."""
+    context = op.get_context()
+    assert context.config is not None
+    return f'"{context.version_table_schema}"."{name}"', context.config.attributes["roles"]
 
 
 def _common(project: bool, private: bool) -> list[Any]:

@@ -477,4 +477,4 @@ async def reader_of(extractor: Extractor) -> psutil.Process:
 
 
 async def nothing_runs_below(process: psutil.Process) -> None:
-    await until(lambda: all(child.status() == psutil.STATUS_ZOMBIE for child in process.children()))
+    await until(lambda: all(has_ended(child.pid) for child in process.children()))

@@ -129,6 +129,12 @@ BROKEN_TABLES = {
         MAPPED,
         "has a policy that does not ask for the tenant",
     ),
+    "unbound": (
+        TABLE.format(", project=False")
+        + '; op.add_column("notes", sa.Column("project_id", sa.Uuid), schema="unbound")',
+        MAPPED,
+        "unbound.notes has a project_id that keys of one project pass",
+    ),
     "granting": (
         TABLE.format("") + '; op.execute("GRANT TRUNCATE ON granting.notes TO baukasten_app")',
         MAPPED,
