@@ -297,7 +297,13 @@ class LLMSettings(Section):
         gt=0,
         description="After which counts as used what a process that died had set aside.",
     )
-    timeout: float = Field(120.0, ge=1, le=600, description="Seconds for an answer by default.")
+    timeout: float = Field(
+        1800.0,
+        ge=1,
+        le=86_400,
+        description="Seconds for a whole answer where the request says none; a model on CPUs may "
+        "need many. Until it begins: `first_token_timeout` of the instance.",
+    )
 
 
 class SpeechSettings(Section):

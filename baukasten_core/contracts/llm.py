@@ -75,7 +75,7 @@ class GenerateRequest:
     messages: tuple[Message, ...]
     temperature: float = 0.3
     max_tokens: int = 2000
-    timeout: float = 120.0
+    timeout: float = 1800.0
     stop: tuple[str, ...] = ()
     seed: int | None = None
     tools: tuple[Tool, ...] = ()
@@ -170,6 +170,12 @@ class RemoteConfig(ProviderConfig):
     processor: str | None = Field(None, description="Who processes it, for the Article 30 record.")
     model: str | None = Field(
         None, description="The model when none is named; else the first the server lists."
+    )
+    first_token_timeout: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds until an answer must begin, after which the next instance is asked. "
+        "Unset: as long as the whole answer may take, for a model may have to be loaded first.",
     )
 
 

@@ -15,41 +15,49 @@ CHARACTERS_PER_TOKEN = 3.5
 
 
 async def checked_stream(
-    events: AsyncGenerator[Event, None], *, seconds: float, name: str
+    events: AsyncGenerator[Event, None],
+    *,
+    seconds: float,
+    name: str,
+    first_seconds: float | None = None,
 ) -> AsyncGenerator[Event, None]:
     """`events`, held to the contract of `LLMProvider.generate`.
 
     After `seconds` in all it ends with ProviderTimeout, or with StreamInterrupted when output had
-    come. A ProviderUnavailable after the first output becomes StreamInterrupted, and so does a
+    come; after `first_seconds` without any with ProviderTimeout. A ProviderUnavailable after the first output becomes StreamInterrupted, and so does a
     stream that ends without `Finished`. Closing this closes `events`.
     """
-    deadline = asyncio.get_running_loop().time() + seconds
-    started = False
+    now = asyncio.get_running_loop().time()
+    first = seconds if first_seconds is None else min(seconds, first_seconds)
+    deadline, started = now + first, False
     async with aclosing(events):
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
                     event = await anext(events, None)
             except TimeoutError:
-                raise _late(name, seconds, started) from None
+                raise _unfinished(name, seconds) if started else _late(name, first) from None
             except ProviderUnavailable as error:
                 raise _broken(name) if started else error from None
             if event is None:
                 raise _broken(name) if started else _silent(name)
-            started = True
+            deadline, started = now + seconds, True
             yield event
             if isinstance(event, Finished):
                 return
 
 
-def _late(name: str, seconds: float, started: bool) -> ProviderTimeout | StreamInterrupted:
-    if started:
-        return StreamInterrupted(
-            f"{name} did not finish its answer within {seconds:g} s; what came is incomplete.",
-            hint="Allow a longer `timeout`, or ask for fewer tokens.",
-        )
+def _unfinished(name: str, seconds: float) -> StreamInterrupted:
+    return StreamInterrupted(
+        f"{name} did not finish its answer within {seconds:g} s; what came is incomplete.",
+        hint="Allow a longer `timeout`, or ask for fewer tokens.",
+    )
+
+
+def _late(name: str, seconds: float) -> ProviderTimeout:
     return ProviderTimeout(
-        f"{name} did not answer within {seconds:g} s.", hint="Allow a longer `timeout`."
+        f"{name} did not begin to answer within {seconds:g} s.",
+        hint="Allow a longer `timeout`, or a longer `first_token_timeout` of the instance.",
     )
 
 

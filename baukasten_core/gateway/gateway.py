@@ -241,11 +241,14 @@ class Gateway:
         price = self._prices.of(instance.name, route.model)
         reservation = await self._reserve(call, price)
         meter = Meter()
-        events = cast("AsyncGenerator[Event, None]", instance.ready().generate(request))
+        events = checked_stream(
+            cast("AsyncGenerator[Event, None]", instance.ready().generate(request)),
+            seconds=seconds,
+            name=f"`{instance.name}`",
+            first_seconds=instance.first_seconds,
+        )
         try:
-            async with aclosing(
-                checked_stream(events, seconds=seconds, name=f"`{instance.name}`")
-            ) as own:
+            async with aclosing(events) as own:
                 async for event in own:
                     meter.event(event)
                     if not started:

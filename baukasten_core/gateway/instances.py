@@ -28,6 +28,7 @@ class Instance:
         processor: who processes it, for the Article 30 record.
         hosts: some of its models may be hosted elsewhere (Ollama), so none is asked unseen.
         look_first: its list is looked at before a model is asked.
+        first_seconds: until its answer must begin; None for as long as the whole may take.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Instance:
     hosts: bool = False
     look_first: bool = False
     problem: str = ""
+    first_seconds: float | None = None
 
     def ready(self) -> LLMProvider:
         """The implementation; raises ProviderNotConfigured with the problem."""
@@ -108,6 +110,7 @@ def _build(
         processor=getattr(config, "processor", None),
         hosts=hosts,
         look_first=hosts or (region == LOCAL and not llm.capabilities.in_process),
+        first_seconds=getattr(config, "first_token_timeout", None),
     )
 
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import httpx
-
 from benchmarks.peers.environments import HERE, environment
+from benchmarks.peers.servers import free_port, running
 
 Engine = Literal["torch", "optimum"]
-START_SECONDS = 180
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -31,24 +27,16 @@ def infinity(engine: Engine, model: Path, *, batch: int = 32) -> Iterator[tuple[
     """A running server; its address and the model's name there."""
     python = environment("infinity")
     folder = model if engine == "torch" else _in_int8(python, model)
-    port = _free_port()
+    port = free_port()
     command = [str(python), str(python.with_name("infinity_emb")), "v2"]
     # From within its folder: infinity does not find an ONNX file by another path.
     command += ["--model-id", ".", "--served-model-name", "model", "--engine", engine]
     command += ["--device", "cpu", "--batch-size", str(batch), "--pooling-method", "mean"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--url-prefix", "/v1"]
     command += ["--no-model-warmup", "--log-level", "error"]
-    log = HERE / f".infinity-{engine}.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=output, stderr=output, env={**os.environ, **OFFLINE}
-        )
-    try:
-        _wait_until_up(process, f"http://127.0.0.1:{port}", log)
-        yield f"http://127.0.0.1:{port}/v1", "model"
-    finally:
-        process.terminate()
-        process.wait(20)
+    url, log = f"http://127.0.0.1:{port}", HERE / f".infinity-{engine}.log"
+    with running(command, f"{url}/health", log, cwd=folder, environment=OFFLINE):
+        yield f"{url}/v1", "model"
 
 
 def _in_int8(python: Path, model: Path) -> Path:
@@ -63,22 +51,3 @@ def _in_int8(python: Path, model: Path) -> Path:
         config["max_position_embeddings"] = reads
         (folder / "config.json").write_text(json.dumps(config))
     return folder
-
-
-def _wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        try:
-            if httpx.get(f"{url}/health", timeout=2).status_code == httpx.codes.OK:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.2)
-    raise RuntimeError(f"infinity did not start: {log.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -329,6 +329,21 @@ async def test_a_slow_instance_leaves_the_next_its_time(
     await watched.refuses(ProviderTimeout, "box", timeout=0.3)
 
 
+async def test_an_instance_that_does_not_begin_in_its_time_leaves_the_next_its_turn(
+    build: Build, box: dict[str, Any], ollama_emulator: OllamaEmulator
+) -> None:
+    """The whole answer may take long: a model on CPUs is slow, one that never begins is stuck."""
+    options = {**box, "model": "tiny", "first_token_timeout": 0.3}
+    watched = build({"box": options}, "box", "fake", fake=FakeLLM())
+    ollama_emulator.faults.first_delay = 600.0
+    assert (await watched.ask(timeout=600)).routed.instance == "fake"
+    assert [record.error for record in watched.usage] == ["provider-timeout", None]
+
+    ollama_emulator.faults.first_delay = 0.0
+    ollama_emulator.faults.piece_delay = 0.2  # the answer takes longer than it may take to begin
+    assert (await watched.ask(timeout=600)).routed.instance == "box"
+
+
 async def test_a_provider_with_a_bug_is_a_provider_error(build: Build) -> None:
     broken = FakeLLM()
     broken.error = KeyError("secret")
