@@ -7,9 +7,9 @@ frozen and picklable.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from baukasten_core.contracts.llm import (
@@ -144,6 +144,7 @@ class Answer:
     routed: Routed
     finished: Finished
     tool_calls: tuple[ToolCall, ...] = ()
+    logprobs: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def usage(self) -> Usage:
@@ -153,19 +154,35 @@ class Answer:
 async def collect(events: AsyncIterator[GatewayEvent]) -> Answer:
     """The whole answer; raises what iterating raises, and StreamInterrupted when it has no end."""
     routed: Routed | None = None
-    finished: Finished | None = None
-    pieces: list[str] = []
-    calls: list[ToolCall] = []
+    rest: list[Event] = []
     async for event in events:
-        match event:
-            case Routed():
-                routed = event
-            case TextDelta(text):
-                pieces.append(text)
-            case ToolCallDelta(call):
-                calls.append(call)
-            case Finished():
-                finished = event
-    if routed is None or finished is None:
+        if isinstance(event, Routed):
+            routed = event
+        else:
+            rest.append(event)
+    return collected(routed, rest)
+
+
+def collected(routed: Routed | None, events: Sequence[Event]) -> Answer:
+    """The answer that these events make; raises StreamInterrupted when it has no end."""
+    last = events[-1] if events else None
+    if routed is None or not isinstance(last, Finished):
         raise StreamInterrupted("the model's answer broke off before its end; ask again")
-    return Answer("".join(pieces), routed, finished, tuple(calls))
+    pieces = [event for event in events if isinstance(event, TextDelta)]
+    return Answer(
+        "".join(piece.text for piece in pieces),
+        routed,
+        last,
+        tuple(event.call for event in events if isinstance(event, ToolCallDelta)),
+        tuple(one for piece in pieces for one in piece.logprobs),
+    )
+
+
+def events_of(answer: Answer) -> Iterator[GatewayEvent]:
+    """The events of an answer that is there already."""
+    yield answer.routed
+    if answer.text:
+        yield TextDelta(answer.text, answer.logprobs)
+    for call in answer.tool_calls:
+        yield ToolCallDelta(call)
+    yield answer.finished

@@ -67,8 +67,10 @@ class GenerateRequest:
     `temperature` 0 to 2; `max_tokens` of output; `timeout` in seconds for the whole answer.
     `sources` are already part of the messages' text; providers other than `extractive` ignore
     them. `question` is what the sources shall answer, alone, without instructions; optional.
-    `response_schema` asks for JSON that fits this JSON schema. `options` are passed to the
-    provider's wire format untouched.
+    `tool_choice` is `auto`, `required` (some tool must be called) or the name of the one that must.
+    `response_schema` asks for JSON that fits this JSON schema. `logprobs` asks for those of each
+    token and of so many alternatives; providers without `capabilities.logprobs` ignore it.
+    `options` are passed to the provider's wire format untouched.
     """
 
     model: str
@@ -79,6 +81,8 @@ class GenerateRequest:
     stop: tuple[str, ...] = ()
     seed: int | None = None
     tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
+    logprobs: int | None = None
     response_schema: Mapping[str, Any] | None = None
     sources: tuple[Source, ...] = ()
     question: str = ""
@@ -100,9 +104,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """The next piece of the answer's text, never empty."""
+    """The next piece of the answer's text, never empty.
+
+    `logprobs` of its tokens, where they were asked for, each as OpenAI's API writes it (`token`,
+    `logprob`, `bytes`, `top_logprobs`).
+    """
 
     text: str
+    logprobs: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,7 @@ class Capabilities:
     tools: bool = False
     images: bool = False
     pull: bool = False
+    logprobs: bool = False
     needs_sources: bool = False
     in_process: bool = False
 

@@ -24,8 +24,9 @@ async def checked_stream(
     """`events`, held to the contract of `LLMProvider.generate`.
 
     After `seconds` in all it ends with ProviderTimeout, or with StreamInterrupted when output had
-    come; after `first_seconds` without any with ProviderTimeout. A ProviderUnavailable after the first output becomes StreamInterrupted, and so does a
-    stream that ends without `Finished`. Closing this closes `events`.
+    come; after `first_seconds` without any with ProviderTimeout. A ProviderUnavailable after the
+    first output becomes StreamInterrupted, and so does a stream that ends without `Finished`.
+    Closing this closes `events`.
     """
     now = asyncio.get_running_loop().time()
     first = seconds if first_seconds is None else min(seconds, first_seconds)

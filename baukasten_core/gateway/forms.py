@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
 
-from baukasten_core.contracts.gateway import Answer, GatewayCall, GatewayEvent, collect
-from baukasten_core.contracts.llm import Message, TextDelta, ToolCallDelta
+from baukasten_core.contracts.gateway import Answer, GatewayCall
+from baukasten_core.contracts.llm import Message
 from baukasten_core.errors import BadRequest, InvalidOutput
 
-Ask = Callable[[GatewayCall], AsyncGenerator[GatewayEvent, None]]
+Ask = Callable[[GatewayCall], Awaitable[Answer]]
 
 BACKTRACKS = 100_000
 """After which a pattern counts as not matching: schemas come from outside."""
@@ -63,10 +63,8 @@ def json_part(text: str) -> str:
     return text[min(starts) : ends + 1] if starts and ends > min(starts) else text.strip()
 
 
-async def formed(
-    call: GatewayCall, form: Form, name: str, ask: Ask
-) -> AsyncGenerator[GatewayEvent, None]:
-    """An answer that fits, when all of it is there; one that does not is asked for again once.
+async def formed(call: GatewayCall, form: Form, name: str, ask: Ask) -> Answer:
+    """An answer that fits; one that does not is asked for again once.
 
     Args:
         name: of who answers, for the error.
@@ -75,29 +73,23 @@ async def formed(
         InvalidOutput: the second does not fit either. Nothing is made up instead.
         whatever `ask` raises.
     """
-    answer = await collect(ask(call))
+    answer = await ask(call)
     try:
-        text = _fitting(answer, form)
+        return _fitting(answer, form)
     except Misfit as misfit:
-        answer = await collect(ask(_again(call, answer, misfit)))
-        try:
-            text = _fitting(answer, form)
-        except Misfit as still:
-            raise InvalidOutput(
-                f"`{name}` answered twice, but not in the form that was asked for: {still}.",
-                hint="Ask again, or choose another model.",
-            ) from None
-    yield answer.routed
-    if text:
-        yield TextDelta(text)
-    for tool_call in answer.tool_calls:
-        yield ToolCallDelta(tool_call)
-    yield answer.finished
+        answer = await ask(_again(call, answer, misfit))
+    try:
+        return _fitting(answer, form)
+    except Misfit as still:
+        raise InvalidOutput(
+            f"`{name}` answered twice, but not in the form that was asked for: {still}.",
+            hint="Ask again, or choose another model.",
+        ) from None
 
 
-def _fitting(answer: Answer, form: Form) -> str:
-    """The text, if it fits. With a call of a tool it has no form yet."""
-    return answer.text if answer.tool_calls else form.read(answer)
+def _fitting(answer: Answer, form: Form) -> Answer:
+    """The answer, its text the JSON alone. With a call of a tool it has no form yet."""
+    return answer if answer.tool_calls else replace(answer, text=form.read(answer))
 
 
 def _again(call: GatewayCall, answer: Answer, misfit: Misfit) -> GatewayCall:

@@ -5,54 +5,50 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
-from typing import cast
-
-import structlog
+from typing import TypeVar
 
 from baukasten_core.contracts.gateway import (
     LOCAL,
+    Answer,
     GatewayCall,
     GatewayEvent,
     ListedModel,
     ModelListing,
-    Routed,
     UnavailableInstance,
+    events_of,
 )
-from baukasten_core.contracts.llm import Event, Usage
-from baukasten_core.contracts.streams import checked_stream
 from baukasten_core.errors import (
     BaukastenError,
     ModelNotFound,
     ProviderError,
     ProviderNotConfigured,
     ProviderUnavailable,
-    StreamInterrupted,
 )
+from baukasten_core.gateway.attempts import Attempts, Begun
 from baukasten_core.gateway.breaker import Breaker
 from baukasten_core.gateway.catalogue import Catalogue, not_found
 from baukasten_core.gateway.forms import Form, formed
 from baukasten_core.gateway.instances import Instance
-from baukasten_core.gateway.leases import Limiter, Reservation
-from baukasten_core.gateway.limits import most_prompt_tokens
-from baukasten_core.gateway.meter import Meter, OnUsage, UsageRecord
-from baukasten_core.gateway.prices import Price, Prices
+from baukasten_core.gateway.leases import Limiter
+from baukasten_core.gateway.meter import OnUsage
+from baukasten_core.gateway.prices import Prices
 from baukasten_core.gateway.residency import OnRefused, Refusal, is_allowed, report, violation
 from baukasten_core.gateway.routes import Target, check_routes
 from baukasten_core.gateway.routing import (
     NobodyAnswered,
     Refused,
-    Route,
     candidates,
     named,
     plan,
     verdict,
 )
 
-log = structlog.get_logger("baukasten.gateway")
+T = TypeVar("T")
+Ask = Callable[[GatewayCall, Instance, float], Awaitable[T]]
+"""(call, who is asked, until when by the monotonic clock)"""
 
 LEAST_SECONDS = 1.0
 """What an instance gets, however much of the timeout those before it used up."""
@@ -94,11 +90,9 @@ class Gateway:
         self._routes = {name: tuple(targets) for name, targets in (routes or {}).items()}
         check_routes(self._routes, self.instances)
         self._retries = retries
-        self._prices = prices or Prices()
-        self._limiter = limiter
+        self._attempts = Attempts(prices or Prices(), limiter, on_usage)
         self._breakers = {name: Breaker() for name in self.instances}
         self._on_refused = on_refused
-        self._on_usage = on_usage
         self._catalogue = Catalogue()
 
     async def aclose(self) -> None:
@@ -151,33 +145,37 @@ class Gateway:
 
     async def generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
         schema = call.request.response_schema
-        form = None if schema is None else Form(schema)
+        if schema is not None:
+            answer = await self._answer(call, partial(self._in_form, form=Form(schema)))
+            for event in events_of(answer):
+                yield event
+            return
+        begun = await self._answer(call, self._begin)
+        async with aclosing(begun.events):
+            yield begun.routed
+            yield begun.first
+            async for event in begun.events:
+                yield event
+
+    async def _answer(self, call: GatewayCall, ask: Ask[T]) -> T:
+        """What the first gives who answers; all are asked again where that is safe."""
         deadline = time.monotonic() + call.request.timeout
         for retries in reversed(range(self._retries + 1)):
             try:
-                async with aclosing(self._in_turn(call, deadline, form)) as events:
-                    async for event in events:
-                        yield event
-                return
+                return await self._in_turn(call, deadline, ask)
             except NobodyAnswered as nobody:
                 pause = random.uniform(0, RETRY_SECONDS)  # noqa: S311 (no secret)
                 if not (retries and nobody.safe_again and time.monotonic() + pause < deadline):
                     raise await self._verdict(call, nobody) from None
             await asyncio.sleep(pause)
+        raise AssertionError("the last round ends in the loop")
 
-    async def _in_turn(
-        self, call: GatewayCall, deadline: float, form: Form | None
-    ) -> AsyncGenerator[GatewayEvent, None]:
-        """The answer of the first that gives one; raises NobodyAnswered."""
+    async def _in_turn(self, call: GatewayCall, deadline: float, ask: Ask[T]) -> T:
+        """What the first gives who answers; raises NobodyAnswered."""
         nobody = NobodyAnswered()
         for instance, asked in candidates(call, self.instances, self._chain, self._routes):
-            ask = partial(self._guarded, instance=instance, deadline=deadline)
-            answers = ask(asked) if form is None else formed(asked, form, instance.name, ask)
             try:
-                async with aclosing(answers) as events:
-                    async for event in events:
-                        yield event
-                return
+                return await ask(asked, instance, deadline)
             except Refused as refusal:
                 nobody.refusals.append(refusal)
                 nobody.failures.append((instance, refusal.error))
@@ -193,92 +191,42 @@ class Gateway:
                 await self._report(call, refused)
         return final
 
-    async def _guarded(
-        self, call: GatewayCall, instance: Instance, deadline: float
-    ) -> AsyncGenerator[GatewayEvent, None]:
-        """One instance's answer, unless it has failed too often of late."""
+    async def _in_form(
+        self, call: GatewayCall, instance: Instance, deadline: float, *, form: Form
+    ) -> Answer:
+        async def ask(call: GatewayCall) -> Answer:
+            begun = await self._begin(call, instance, deadline)
+            return await begun.collect()
+
+        return await formed(call, form, instance.name, ask)
+
+    async def _begin(self, call: GatewayCall, instance: Instance, deadline: float) -> Begun:
+        """One instance's answer, begun, unless it has failed too often of late."""
         seconds = max(LEAST_SECONDS, deadline - time.monotonic())
         breaker = self._breakers[instance.name]
         breaker.require()
         try:
-            async with aclosing(self._answers(call, instance, seconds)) as events:
-                async for event in events:
-                    yield event
-        except (ProviderUnavailable, StreamInterrupted) as error:
+            return await self._planned(call, instance, seconds, breaker)
+        except ProviderUnavailable as error:
             breaker.failed(error)
             raise
-        breaker.succeeded()
 
-    async def _answers(
-        self, call: GatewayCall, instance: Instance, seconds: float
-    ) -> AsyncGenerator[GatewayEvent, None]:
-        """One instance's answer. Where a model is missing, the list is looked at anew: it may
-        have been pulled or removed since."""
+    async def _planned(
+        self, call: GatewayCall, instance: Instance, seconds: float, breaker: Breaker
+    ) -> Begun:
+        """Where a model is missing, the list is looked at anew: it may have been pulled or removed
+        since."""
         try:
             route = await plan(call, instance, self._catalogue)
         except ModelNotFound:
             route = await plan(call, instance, self._catalogue, live=True)
         try:
-            async with aclosing(self._attempt(call, route, seconds)) as events:
-                async for event in events:
-                    yield event
-            return
-        except ModelNotFound:
+            return await self._attempts.begin(call, route, seconds, breaker)
+        except ModelNotFound as error:
             again = await plan(call, instance, self._catalogue, live=True)
             if again == route:
-                raise
-        async with aclosing(self._attempt(call, again, seconds)) as events:
-            async for event in events:
-                yield event
-
-    async def _attempt(
-        self, call: GatewayCall, route: Route, seconds: float
-    ) -> AsyncGenerator[GatewayEvent, None]:
-        """One request to one model. `Routed` goes before its first event, so an error before that
-        leaves the way to the next instance open."""
-        instance, started = route.instance, False
-        request = replace(call.request, model=route.model, timeout=seconds)
-        price = self._prices.of(instance.name, route.model)
-        reservation = await self._reserve(call, price)
-        meter = Meter()
-        events = checked_stream(
-            cast("AsyncGenerator[Event, None]", instance.ready().generate(request)),
-            seconds=seconds,
-            name=f"`{instance.name}`",
-            first_seconds=instance.first_seconds,
-        )
-        try:
-            async with aclosing(events) as own:
-                async for event in own:
-                    meter.event(event)
-                    if not started:
-                        started = True
-                        yield Routed(instance.name, instance.provider, route.model, route.region)
-                    yield event
-        except BaukastenError as error:
-            meter.error(error.type)
-            if started and not isinstance(error, StreamInterrupted):
-                raise StreamInterrupted(f"`{instance.name}` broke off; ask again.") from error
-            if isinstance(error, ModelNotFound):
                 raise await self._with_models(instance, route.model, error) from None
-            raise
-        except Exception as error:
-            # A provider raises ProviderErrors alone; its bug is not the platform's.
-            meter.error(type(error).__name__)
-            log.error("provider bug", provider=instance.provider, error=type(error).__name__)
-            raise ProviderError(f"The provider `{instance.provider}` failed.") from error
-        finally:
-            where = instance.name, instance.provider, route.model, route.region
-            record = meter.record(call, *where, price)
-            reservation.settle(record.usage, record.cost)
-            await self._keep(record)
-
-    async def _reserve(self, call: GatewayCall, price: Price) -> Reservation:
-        """What the call may cost at most, set aside."""
-        if self._limiter is None:
-            return Reservation()
-        most = Usage(most_prompt_tokens(call.request), call.request.max_tokens)
-        return await self._limiter.reserve(call, most.total_tokens, price.of(most))
+        return await self._attempts.begin(call, again, seconds, breaker)
 
     async def _with_models(
         self, instance: Instance, model: str, error: ModelNotFound
@@ -289,15 +237,6 @@ class Gateway:
             return not_found(instance, model, models)
         except ProviderError:
             return error
-
-    async def _keep(self, record: UsageRecord) -> None:
-        if self._on_usage is None:
-            return
-        try:
-            await self._on_usage(record)
-        except Exception as error:
-            # An answer is worth more than its record.
-            log.error("usage record not kept", error=type(error).__name__)
 
     async def _report(self, call: GatewayCall, refused: Refused) -> None:
         refusal = Refusal(

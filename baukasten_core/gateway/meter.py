@@ -61,6 +61,11 @@ class Meter:
         self._error: str | None = None
         self._outcome: Outcome = "cancelled"
 
+    @property
+    def started(self) -> bool:
+        """Whether output has come."""
+        return self._first is not None
+
     def event(self, event: Event) -> None:
         if self._first is None:
             self._first = self._elapsed()

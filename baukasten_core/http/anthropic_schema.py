@@ -126,6 +126,7 @@ class ToolChoice(_Block):
     """Whether tools may be called."""
 
     type: Literal["auto", "none", "any", "tool"]
+    name: PlainText | None = Field(None, description="Of the tool that must be called.")
 
 
 class Form(_Block):
@@ -174,8 +175,6 @@ def request_from(
 ) -> GenerateRequest:
     """The request to the gateway. Raises BadRequest for what no provider here can do."""
     choice = body.tool_choice.type if body.tool_choice else "auto"
-    if choice not in ("auto", "none"):
-        raise BadRequest("tool_choice: `auto` and `none` are available.")
     form = body.output_config.format if body.output_config else None
     return GenerateRequest(
         model=model,
@@ -185,11 +184,23 @@ def request_from(
         timeout=body.timeout or timeout,
         stop=tuple(body.stop_sequences),
         tools=() if choice == "none" else tuple(_tool(tool) for tool in body.tools),
+        tool_choice=_tool_choice(body),
         response_schema=form.schema_ if form else None,
         sources=tuple(sources),
         question=body.question,
         options=_options(body),
     )
+
+
+def _tool_choice(body: MessagesIn) -> str:
+    choice = body.tool_choice
+    if choice is None or choice.type in ("auto", "none"):
+        return "auto"
+    if choice.type == "any":
+        return "required"
+    if choice.name not in {tool.name for tool in body.tools}:
+        raise BadRequest("tool_choice: `name` must be that of one of the tools.")
+    return choice.name
 
 
 def _options(body: MessagesIn) -> dict[str, Any]:

@@ -8,13 +8,14 @@ both to the chain.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Literal
 from uuid import uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from baukasten_core.contracts.gateway import Answer, GatewayEvent, ListedModel, Routed, collect
 from baukasten_core.contracts.llm import Finished, TextDelta, ToolCall, ToolCallDelta, Usage
@@ -64,12 +65,19 @@ class MessageOut(BaseModel):
     tool_calls: list[ToolCallOut] | None = None
 
 
+class LogprobsOut(BaseModel):
+    """Of the text's tokens, as the provider writes them."""
+
+    content: list[dict[str, Any]]
+    refusal: None = None
+
+
 class ChoiceOut(BaseModel):
     """There is always one."""
 
     index: int = 0
     message: MessageOut
-    logprobs: None = None
+    logprobs: LogprobsOut | None = None
     finish_reason: Literal["stop", "length", "tool_calls", "content_filter"]
 
 
@@ -182,25 +190,40 @@ def _route(name: str, allowed: Sequence[ListedModel], kit: CurrentKit) -> V1Mode
 # --- a whole answer ---------------------------------------------------------------------------
 
 
-def _whole(answer: Answer) -> ChatOut:
-    calls = [
-        ToolCallOut(id=call.id, function=FunctionOut(name=call.name, arguments=call.arguments))
-        for call in answer.tool_calls
-    ]
-    text = answer.text or (None if calls else "")
-    return ChatOut(
-        id=_new_id(),
-        created=int(time.time()),
-        model=f"{answer.routed.instance}/{answer.finished.model}",
-        choices=[
-            ChoiceOut(
-                message=MessageOut(content=text, tool_calls=calls or None),
-                finish_reason=answer.finished.reason,
-            )
-        ],
-        usage=ChatUsageOut(**_usage(answer.usage)),
-        region=answer.routed.region,
-    )
+def _whole(answer: Answer) -> Response:
+    """A `ChatOut`, written without going through its class: this is the busiest route."""
+    calls = [_call(call) for call in answer.tool_calls]
+    message = {
+        "role": "assistant",
+        "content": answer.text or (None if calls else ""),
+        "refusal": None,
+        "tool_calls": calls or None,
+    }
+    choice = {
+        "index": 0,
+        "message": message,
+        "logprobs": _logprobs(answer.logprobs),
+        "finish_reason": answer.finished.reason,
+    }
+    body = {
+        "id": _new_id(),
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": f"{answer.routed.instance}/{answer.finished.model}",
+        "choices": [choice],
+        "usage": _usage(answer.usage),
+        "region": answer.routed.region,
+    }
+    return Response(to_json(body), media_type="application/json")
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _logprobs(content: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    return {"content": list(content), "refusal": None} if content else None
 
 
 def _new_id() -> str:
@@ -234,10 +257,10 @@ async def _chunks(
         try:
             async for event in events:
                 match event:
-                    case TextDelta(text):
-                        yield _chunk(head, {"content": text})
+                    case TextDelta(text, logprobs):
+                        yield _chunk(head, {"content": text}, logprobs=logprobs)
                     case ToolCallDelta(call):
-                        yield _chunk(head, {"tool_calls": [_call(call, calls)]})
+                        yield _chunk(head, {"tool_calls": [{"index": calls, **_call(call)}]})
                         calls += 1
                     case Finished():
                         yield _chunk(head, {}, event.reason)
@@ -250,11 +273,16 @@ async def _chunks(
     yield sse.data("[DONE]")
 
 
-def _chunk(head: dict[str, Any], delta: dict[str, Any], reason: str | None = None) -> str:
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+def _chunk(
+    head: dict[str, Any],
+    delta: dict[str, Any],
+    reason: str | None = None,
+    logprobs: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    choice = {
+        "index": 0,
+        "delta": delta,
+        "logprobs": _logprobs(logprobs),
+        "finish_reason": reason,
+    }
     return sse.data({**head, "choices": [choice]})
-
-
-def _call(call: ToolCall, index: int) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": call.arguments}
-    return {"index": index, "id": call.id, "type": "function", "function": function}

@@ -106,6 +106,19 @@ class ToolIn(_Part):
     function: FunctionIn
 
 
+class NamedFunction(_Part):
+    """A function by its name."""
+
+    name: PlainText
+
+
+class NamedTool(_Part):
+    """The tool that must be called."""
+
+    type: Literal["function"]
+    function: NamedFunction
+
+
 class JsonSchema(_Part):
     """The schema an answer shall fit."""
 
@@ -144,8 +157,9 @@ class ChatIn(BaseModel):
     seed: int | None = None
     n: int | None = None
     logprobs: bool | None = None
+    top_logprobs: int | None = Field(None, ge=0, le=20)
     tools: list[ToolIn] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    tool_choice: Literal["auto", "none", "required"] | NamedTool | None = None
     response_format: ResponseFormat | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -174,6 +188,8 @@ def request_from(
         stop=stop,
         seed=body.seed,
         tools=_tools(body),
+        tool_choice=_tool_choice(body),
+        logprobs=(body.top_logprobs or 0) if body.logprobs else None,
         response_schema=_schema(body.response_format),
         sources=tuple(sources),
         question=body.question,
@@ -184,10 +200,6 @@ def request_from(
 def _refuse_unsupported(body: ChatIn) -> None:
     if body.n not in (None, 1):
         raise BadRequest("n: one answer at a time; ask again for another.")
-    if body.logprobs:
-        raise BadRequest("logprobs: not available.")
-    if body.tool_choice not in (None, "auto", "none"):
-        raise BadRequest("tool_choice: `auto` and `none` are available.")
 
 
 def _messages(body: ChatIn, sources: Sequence[Source]) -> tuple[Message, ...]:
@@ -231,6 +243,14 @@ def _tools(body: ChatIn) -> tuple[Tool, ...]:
         Tool(tool.function.name, tool.function.description, tool.function.parameters)
         for tool in body.tools or ()
     )
+
+
+def _tool_choice(body: ChatIn) -> str:
+    choice = body.tool_choice
+    name = choice.function.name if isinstance(choice, NamedTool) else choice or "auto"
+    if name not in ("auto", "none", "required", *(tool.name for tool in _tools(body))):
+        raise BadRequest(f"tool_choice: `{name[:100]}` is none of the tools.")
+    return "auto" if name == "none" else name
 
 
 def _schema(form: ResponseFormat | None) -> dict[str, Any] | None:

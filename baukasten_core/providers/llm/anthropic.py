@@ -233,12 +233,18 @@ def _body(request: GenerateRequest) -> dict[str, Any]:
             }
             for tool in request.tools
         ]
+        if request.tool_choice != "auto":
+            body["tool_choice"] = _tool_choice(request.tool_choice)
     if request.response_schema is not None:
         form = {"type": "json_schema", "schema": dict(request.response_schema)}
         body["output_config"] = {"format": form}
     if request.options:
         body["extra_body"] = dict(request.options)
     return body
+
+
+def _tool_choice(choice: str) -> dict[str, str]:
+    return {"type": "any"} if choice == "required" else {"type": "tool", "name": choice}
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""xAI's Grok, through OpenAI's SDK: see docs/decisions/grok-through-openai-sdk.md."""
+"""xAI's Grok, in OpenAI's format: see docs/decisions/grok-in-openais-format.md."""
 
 from __future__ import annotations
 
@@ -41,12 +41,13 @@ class Grok(OpenAIWire):
         if self.config.api_key is None:
             raise no_key("Grok", "XAI_API_KEY")
 
-    def explain(self, error: Exception, model: str) -> ProviderError:
+    def refusal(
+        self, status: int, message: str, *, model: str = "", retry_after: str | None = None
+    ) -> ProviderError:
         # xAI answers a wrong key with 400, where the others answer 401.
-        response = getattr(error, "response", None)
-        if getattr(response, "status_code", 0) == 400 and "API key" in response.text:  # type: ignore[union-attr]
+        if status == 400 and "API key" in message:
             return ProviderNotConfigured("Grok refused the API key.")
-        return super().explain(error, model)
+        return super().refusal(status, message, model=model, retry_after=retry_after)
 
 
 def build(config: GrokConfig) -> Grok:

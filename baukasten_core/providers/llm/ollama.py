@@ -23,7 +23,7 @@ from baukasten_core.contracts.llm import (
     Usage,
 )
 from baukasten_core.contracts.streams import checked_stream, prompt_tokens
-from baukasten_core.errors import ModelNotFound, ProviderError
+from baukasten_core.errors import ModelNotFound, ProviderError, ProviderRejected
 from baukasten_core.providers.connection import client_options
 from baukasten_core.providers.llm.remote import (
     RemoteLLMConfig,
@@ -200,6 +200,8 @@ def _body(request: GenerateRequest, config: OllamaConfig) -> dict[str, Any]:
         "options": {**options, **request.options},
         "stream": True,
     }
+    if request.tool_choice != "auto":
+        raise ProviderRejected("Ollama can't be made to call a tool: leave `tool_choice` out.")
     if request.tools:
         body["tools"] = function_tools(request)
     if request.response_schema is not None:

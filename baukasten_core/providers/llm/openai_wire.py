@@ -1,53 +1,52 @@
-"""OpenAI's wire format by OpenAI's own SDK: what `openai_compatible` and `grok` are made of."""
+"""OpenAI's wire format over plain HTTP: what `openai_compatible` and `grok` are made of.
+
+Not through OpenAI's SDK, see docs/decisions/openai-wire-without-sdk.md.
+"""
 
 from __future__ import annotations
 
-import base64
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr
+from pydantic_core import from_json, to_json
 
 from baukasten_core.contracts.llm import (
     Capabilities,
     Event,
-    Finished,
-    FinishReason,
     GenerateRequest,
-    Message,
     Model,
     TextDelta,
-    ToolCall,
     ToolCallDelta,
-    Usage,
 )
-from baukasten_core.contracts.streams import checked_stream, estimate_tokens, prompt_tokens
-from baukasten_core.errors import ProviderError
-from baukasten_core.providers.connection import client_options
+from baukasten_core.contracts.streams import checked_stream
+from baukasten_core.errors import ProviderError, ProviderUnavailable
+from baukasten_core.providers.llm.openai_format import (
+    Spoken,
+    body_of,
+    message_of,
+    model_of,
+    object_of,
+)
 from baukasten_core.providers.llm.remote import (
     RemoteLLMConfig,
     from_status,
-    function_tools,
     load,
-    quiet,
     secret,
     timed_out,
     unreachable,
 )
+from baukasten_core.providers.llm.sse import data_of
 
 if TYPE_CHECKING:
-    import openai
-    from openai.types.chat import ChatCompletionChunk
+    import aiohttp
 
-SDK = ("openai.resources.chat", "openai.resources.models")
-REASONS: dict[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-}
+LIST_SECONDS = 10.0
+MOST_OF_AN_ERROR = 64 * 1024
+DONE = b"[DONE]"
 
 
 class OpenAIConfig(RemoteLLMConfig):
@@ -64,200 +63,117 @@ class OpenAIWire:
 
     name: str
     title: str
-    capabilities = Capabilities(structured_output=True, tools=True, images=True)
+    capabilities = Capabilities(structured_output=True, tools=True, images=True, logprobs=True)
 
     def __init__(self, config: OpenAIConfig) -> None:
         self.config = config
+        self._url = config.base_url.rstrip("/")
 
     async def models(self) -> Sequence[Model]:
         self.check()
-        await load(*SDK)
-        import httpx2
-        import openai
-
+        async with aclosing(self._answer("GET", "/models", LIST_SECONDS)) as pieces:
+            body = b"".join([piece async for piece in pieces])
         try:
-            found = [model async for model in self._client.models.list(timeout=10.0)]
-        except (openai.OpenAIError, httpx2.HTTPError) as error:
-            raise self.explain(error, "") from None
-        return [_model(model) for model in found]
+            return [model_of(model) for model in from_json(body)["data"]]
+        except (ValueError, KeyError, TypeError):
+            raise self._unreadable() from None
 
     def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
         return checked_stream(self._events(request), seconds=request.timeout, name=self.title)
 
     async def aclose(self) -> None:
-        if "_client" in self.__dict__:
-            await self._client.close()
+        if "_http" in self.__dict__:
+            await self._http.close()
 
     # --- for subclasses -----------------------------------------------------------------------
 
     def check(self) -> None:
         """Raise ProviderNotConfigured when a key is missing."""
 
-    def explain(self, error: Exception, model: str) -> ProviderError:
-        """The contract's error for one of the SDK's."""
-        import httpx2
-        import openai
-
-        if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
-            return timed_out(self.title)
-        if isinstance(error, openai.APIStatusError):
-            return from_status(
-                self.title,
-                error.status_code,
-                model=model,
-                message=_message(error.body),
-                retry_after=error.response.headers.get("retry-after"),
-            )
-        if isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):
-            return from_status(self.title, 500, message=_message(error.body))
-        return unreachable(self.title, self.config.base_url)
+    def refusal(
+        self, status: int, message: str, *, model: str = "", retry_after: str | None = None
+    ) -> ProviderError:
+        """The contract's error for an answer that is none; `message` is the vendor's."""
+        return from_status(
+            self.title, status, model=model, message=message, retry_after=retry_after
+        )
 
     # --- the wire -----------------------------------------------------------------------------
 
     @cached_property
-    def _client(self) -> openai.AsyncOpenAI:
-        import httpx2
-        import openai
+    def _http(self) -> aiohttp.ClientSession:
+        import aiohttp
 
-        quiet("openai", "httpx2", "httpcore2")
-        client = openai.AsyncOpenAI(
-            base_url=self.config.base_url,
-            api_key=secret(self.config.api_key) or "none",
-            max_retries=0,
-            http_client=httpx2.AsyncClient(
-                **client_options(self.config), limits=httpx2.Limits(max_connections=None)
+        trusted = self.config.ca_file
+        key = secret(self.config.api_key)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                ssl=ssl.create_default_context(cafile=str(trusted)) if trusted else True,
             ),
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            proxy=self.config.proxy,
+            trust_env=False,
         )
-        # Read from variables that are meant for OpenAI, not for whoever listens at base_url.
-        client.organization = client.project = None
-        return client
 
     async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         self.check()
-        await load(*SDK)
-        import httpx2
-        import openai
-
-        timeout = httpx2.Timeout(request.timeout, connect=self.config.connect_timeout)
-        try:
-            stream = await self._client.chat.completions.create(
-                **_body(request, self.config), timeout=timeout
-            )
-            async with stream:
-                answer = _Answer()
-                async for chunk in stream:
-                    if text := answer.take(chunk):
-                        yield TextDelta(text)
-        except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
-            raise self.explain(error, request.model) from None
-        for call in answer.calls():
+        body = to_json(body_of(request, self.config.max_tokens_field))
+        asked = self._answer("POST", "/chat/completions", request.timeout, body, request.model)
+        spoken = Spoken()
+        async with aclosing(asked) as pieces:
+            async for data in data_of(pieces):
+                if data == DONE:
+                    break
+                if (delta := self._take(spoken, data)) is not None:
+                    yield delta
+        for call in spoken.calls():
             yield ToolCallDelta(call)
-        if answer.reason is not None:
-            yield answer.finished(request)
+        if spoken.reason is not None:
+            yield spoken.finished(request)
 
+    def _take(self, spoken: Spoken, data: bytes) -> TextDelta | None:
+        try:
+            chunk = from_json(data)
+            if "error" not in chunk:
+                return spoken.take(chunk)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise self._unreadable() from None
+        raise self.refusal(500, message_of(chunk))
 
-class _Answer:
-    """What a stream of chunks has said so far."""
+    async def _answer(
+        self, method: str, path: str, seconds: float, body: bytes | None = None, model: str = ""
+    ) -> AsyncGenerator[bytes, None]:
+        """The body of the answer, as it comes; raises the contract's errors."""
+        await load("aiohttp")
+        import aiohttp
 
-    def __init__(self) -> None:
-        self.reason: FinishReason | None = None
-        self._model = ""
-        self._usage: Usage | None = None
-        self._length = 0
-        self._calls: dict[int, dict[str, str]] = {}
+        timeout = aiohttp.ClientTimeout(seconds, sock_connect=self.config.connect_timeout)
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            async with self._http.request(
+                method,
+                self._url + path,
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                if response.status != 200:
+                    said = message_of(object_of(await response.content.read(MOST_OF_AN_ERROR)))
+                    wait = response.headers.get("Retry-After")
+                    raise self.refusal(response.status, said, model=model, retry_after=wait)
+                async for piece in response.content.iter_any():
+                    yield piece
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectionError):
+            raise unreachable(self.title, self.config.base_url) from None
+        except TimeoutError:
+            raise timed_out(self.title) from None
+        except (aiohttp.ClientError, ValueError):
+            raise self._unreadable() from None
 
-    def take(self, chunk: ChatCompletionChunk) -> str:
-        """The chunk's text."""
-        self._model = chunk.model or self._model
-        if chunk.usage is not None:
-            self._usage = Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
-        if not chunk.choices:
-            return ""
-        choice = chunk.choices[0]
-        if choice.finish_reason is not None:
-            self.reason = REASONS.get(choice.finish_reason, "stop")
-        for part in choice.delta.tool_calls or ():
-            call = self._calls.setdefault(part.index, {"id": "", "name": "", "arguments": ""})
-            call["id"] += part.id or ""
-            if part.function is not None:
-                call["name"] += part.function.name or ""
-                call["arguments"] += part.function.arguments or ""
-        text = choice.delta.content or ""
-        self._length += len(text)
-        return text
-
-    def calls(self) -> list[ToolCall]:
-        return [
-            ToolCall(call["id"] or f"call_{index}", call["name"], call["arguments"] or "{}")
-            for index, call in sorted(self._calls.items())
-        ]
-
-    def finished(self, request: GenerateRequest) -> Finished:
-        usage = self._usage or Usage(
-            prompt_tokens(request), estimate_tokens(["x" * self._length]), estimated=True
+    def _unreadable(self) -> ProviderUnavailable:
+        return ProviderUnavailable(
+            f"{self.title} at {self.config.base_url} sent what is not OpenAI's format.",
+            hint="Is its `base_url` right?",
         )
-        return Finished(self.reason or "stop", usage, self._model or request.model)
-
-
-def _body(request: GenerateRequest, config: OpenAIConfig) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "model": request.model,
-        "messages": [_message_param(message) for message in request.messages],
-        "temperature": request.temperature,
-        config.max_tokens_field: request.max_tokens,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    if request.stop:
-        body["stop"] = list(request.stop)
-    if request.seed is not None:
-        body["seed"] = request.seed
-    if request.tools:
-        body["tools"] = function_tools(request)
-    if request.response_schema is not None:
-        schema = {"name": "answer", "schema": dict(request.response_schema)}
-        body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    if request.options:
-        body["extra_body"] = dict(request.options)
-    return body
-
-
-def _message_param(message: Message) -> dict[str, Any]:
-    content: Any = message.content
-    if message.images:
-        content = [{"type": "text", "text": message.content}]
-        for image in message.images:
-            data = base64.b64encode(image.data).decode()
-            url = f"data:{image.media_type};base64,{data}"
-            content.append({"type": "image_url", "image_url": {"url": url}})
-    param: dict[str, Any] = {"role": message.role, "content": content}
-    if message.tool_call_id is not None:
-        param["tool_call_id"] = message.tool_call_id
-    if message.tool_calls:
-        param["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in message.tool_calls
-        ]
-    return param
-
-
-def _model(model: Any) -> Model:
-    extra = model.model_extra or {}
-    context = extra.get("max_model_len") or extra.get("context_length")
-    return Model(
-        model.id,
-        description=str(extra.get("description") or ""),
-        context=context if isinstance(context, int) else None,
-        # Ollama's own name for models that it passes on, when it is reached by this protocol.
-        hosted=model.id.endswith(("-cloud", ":cloud")),
-    )
-
-
-def _message(body: object) -> str:
-    """The vendor's sentence: OpenAI's `{"message": ...}`, or a bare string as xAI writes it."""
-    found = body.get("message") if isinstance(body, dict) else body
-    return found if isinstance(found, str) else ""
