@@ -61,7 +61,6 @@ from .contracts.llm import Tool as Tool
 from .contracts.llm import ToolCall as ToolCall
 from .contracts.llm import ToolCallDelta as ToolCallDelta
 from .contracts.llm import Usage as Usage
-from .contracts.streams import checked_stream as checked_stream
 from .contracts.streams import estimate_tokens as estimate_tokens
 
 # --- other providers ----------------------------------------------------------------------

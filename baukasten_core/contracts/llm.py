@@ -191,7 +191,8 @@ class RemoteConfig(ProviderConfig):
 
 @runtime_checkable
 class LLMProvider(Protocol):
-    """One vendor's models. Retry, fallback, residency, usage and caching are wrapped around it."""
+    """One vendor's models. Time limits, retry, fallback, residency and usage are wrapped around
+    it."""
 
     name: str
     capabilities: Capabilities
@@ -209,11 +210,12 @@ class LLMProvider(Protocol):
         """The answer as events: any number of deltas, then one `Finished`.
 
         Nothing is sent before the first `anext`. Closing the iterator closes the connection.
+        `contracts.streams.checked_stream`, which is around it, keeps the time limit and makes a
+        StreamInterrupted of what breaks off after the first output.
 
         Raises (while iterating):
             ProviderNotConfigured, ModelNotFound, ProviderRejected: this request can't succeed.
-            ProviderUnavailable, ProviderTimeout: no output yet; asking again is safe.
-            StreamInterrupted: output came, then the stream broke.
+            ProviderUnavailable: the server does not answer, or broke off.
         """
         ...
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from baukasten_core.contracts.llm import CheckedProvider, LLMProvider, Model, RemoteConfig
+from baukasten_core.contracts.llm import LLMProvider, Model, RemoteConfig
 from baukasten_core.contracts.provider import Provider, ProviderConfig
 from baukasten_core.errors import ProviderNotConfigured, SettingsError, misfits
 from baukasten_core.gateway.residency import LOCAL, UNDECLARED, Destination, region_of
@@ -47,8 +47,10 @@ class Instance:
         """The implementation; raises ProviderNotConfigured with the problem."""
         if self.llm is None:
             raise ProviderNotConfigured(self.problem)
-        if isinstance(self.llm, CheckedProvider):
-            self.llm.check()
+        # Not `isinstance(..., CheckedProvider)`, which takes longer than all the rest of it.
+        check = getattr(self.llm, "check", None)
+        if check is not None:
+            check()
         return self.llm
 
     @property

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import Any, Literal
 from uuid import uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from baukasten_core.contracts.gateway import Answer, GatewayEvent, Routed, collect
@@ -78,7 +78,7 @@ class MessageOut(BaseModel):
 
 
 @router.post("/messages", response_model=MessageOut, responses=STREAMED)
-async def messages(body: MessagesIn, kit: KitByKey) -> Any:
+async def messages(body: MessagesIn, kit: KitByKey) -> Response:
     """An answer to a conversation."""
     settings = kit.services.settings.llm
     provider, model = split(body.model, {name.lower() for name in settings.instances})
@@ -86,7 +86,8 @@ async def messages(body: MessagesIn, kit: KitByKey) -> Any:
     request = request_from(body, model=model, sources=sources, timeout=settings.timeout)
     events = kit.ask(request, provider=provider, project_id=body.project_id)
     if not body.stream:
-        return _whole(await collect(events))
+        answer = _whole(await collect(events))
+        return Response(answer.model_dump_json(), media_type="application/json")
     # What fails before the first piece is an ordinary error.
     first = await anext(events)
     assert isinstance(first, Routed)

@@ -21,7 +21,7 @@ from baukasten_core.contracts.embedding import (
 )
 from baukasten_core.documents.embedders import Embedder, Embedders
 from baukasten_core.errors import BadRequest, ModelNotFound
-from baukasten_core.http.dependencies import CurrentKit, ServicesDep
+from baukasten_core.http.dependencies import CurrentKit
 from baukasten_core.http.openai_errors import OpenAIRoute, openai_responses
 
 MAX_INPUTS = 2048
@@ -121,10 +121,10 @@ class EmbeddingsOut(BaseModel):
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingsOut)
-async def embeddings(body: EmbeddingsRequest, kit: CurrentKit, services: ServicesDep) -> Response:
+async def embeddings(body: EmbeddingsRequest, kit: CurrentKit) -> Response:
     """Vectors of one or many texts, from the platform's embedding model."""
     scope = kit.principal.scope
-    asked = embedder_of(services.embedders, body.model)
+    asked = embedder_of(kit.services.embedders, body.model)
     embedder, space = asked.provider, asked.provider.space
     if body.dimensions not in (None, space.dimensions):
         raise BadRequest(f"`{space.model}` has {space.dimensions} dimensions, no other number")

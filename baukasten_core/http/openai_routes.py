@@ -125,7 +125,7 @@ class V1Models(BaseModel):
     response_model_exclude_none=False,
     responses=STREAMED,
 )
-async def chat(body: ChatIn, kit: CurrentKit) -> Any:
+async def chat(body: ChatIn, kit: CurrentKit) -> Response:
     """An answer to a chat."""
     settings = kit.services.settings.llm
     provider, model = split(body.model, {name.lower() for name in settings.instances})

@@ -6,7 +6,7 @@ That version refuses `temperature`, whatever its value, so it is not sent; nor h
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,6 @@ from baukasten_core.contracts.llm import (
     ToolCallDelta,
     Usage,
 )
-from baukasten_core.contracts.streams import checked_stream
 from baukasten_core.errors import ProviderError
 from baukasten_core.providers.connection import client_options
 from baukasten_core.providers.llm.remote import (
@@ -102,8 +101,25 @@ class Anthropic:
             if model.lifecycle != "retired"
         ]
 
-    def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
-        return checked_stream(self._events(request), seconds=request.timeout, name="Anthropic")
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        self.check()
+        await load(*SDK)
+        import anthropic
+        import httpx2
+
+        timeout = httpx2.Timeout(request.timeout, connect=self.config.connect_timeout)
+        body = _body(request)
+        try:
+            stream = await self._client.messages.create(**body, timeout=timeout)
+            async with stream:
+                answer = _Answer()
+                async for event in stream:
+                    for ours in answer.take(event):
+                        yield ours
+        except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:
+            raise self._explain(error, request.model) from None
+        if answer.complete:
+            yield answer.finished(request)
 
     def check(self) -> None:
         if self.config.api_key is None:
@@ -130,26 +146,6 @@ class Anthropic:
                 **client_options(self.config), limits=httpx2.Limits(max_connections=None)
             ),
         )
-
-    async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
-        self.check()
-        await load(*SDK)
-        import anthropic
-        import httpx2
-
-        timeout = httpx2.Timeout(request.timeout, connect=self.config.connect_timeout)
-        body = _body(request)
-        try:
-            stream = await self._client.messages.create(**body, timeout=timeout)
-            async with stream:
-                answer = _Answer()
-                async for event in stream:
-                    for ours in answer.take(event):
-                        yield ours
-        except (anthropic.AnthropicError, httpx2.HTTPError, ValueError) as error:
-            raise self._explain(error, request.model) from None
-        if answer.complete:
-            yield answer.finished(request)
 
     def _explain(self, error: Exception, model: str) -> ProviderError:
         import anthropic

@@ -10,7 +10,7 @@ import asyncio
 import math
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -26,7 +26,7 @@ from baukasten_core.contracts.llm import (
     Usage,
 )
 from baukasten_core.contracts.provider import ProviderConfig
-from baukasten_core.contracts.streams import checked_stream, estimate_tokens, prompt_tokens
+from baukasten_core.contracts.streams import estimate_tokens, prompt_tokens
 from baukasten_core.errors import ModelNotFound, ProviderUnavailable
 
 MODEL = "extractive"
@@ -70,10 +70,7 @@ class Extractive:
     async def models(self) -> Sequence[Model]:
         return [Model(MODEL, "Quotes the sources' most relevant sentences; no language model")]
 
-    def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
-        return checked_stream(self._events(request), seconds=request.timeout, name="`extractive`")
-
-    async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         if request.model != MODEL:
             raise ModelNotFound(f"`extractive` has no model `{request.model}`, only `{MODEL}`.")
         if not request.sources:

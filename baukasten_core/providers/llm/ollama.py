@@ -22,7 +22,7 @@ from baukasten_core.contracts.llm import (
     ToolCallDelta,
     Usage,
 )
-from baukasten_core.contracts.streams import checked_stream, prompt_tokens
+from baukasten_core.contracts.streams import prompt_tokens
 from baukasten_core.errors import ModelNotFound, ProviderError, ProviderRejected
 from baukasten_core.providers.connection import client_options
 from baukasten_core.providers.llm.remote import (
@@ -94,8 +94,25 @@ class Ollama:
             raise self._explain(error, "") from None
         return [_model(model) for model in found if not _embeds(model)]
 
-    def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
-        return checked_stream(self._events(request), seconds=request.timeout, name="Ollama")
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        await load("ollama")
+        import httpx
+        import ollama
+
+        calls, body = 0, _body(request, self.config)
+        try:
+            stream = await self._client.chat(**body)
+            async for part in stream:
+                if part.message.content:
+                    yield TextDelta(part.message.content)
+                for call in part.message.tool_calls or ():
+                    arguments = json.dumps(dict(call.function.arguments), ensure_ascii=False)
+                    yield ToolCallDelta(ToolCall(f"call_{calls}", call.function.name, arguments))
+                    calls += 1
+                if part.done:
+                    yield _finished(part, request, calls)
+        except (httpx.HTTPError, ollama.ResponseError, ConnectionError, ValueError) as error:
+            raise self._explain(error, request.model) from None
 
     async def pull(self, model: str) -> AsyncIterator[tuple[int, int]]:
         """Fetch a model from Ollama's library; yields (bytes done, bytes in all)."""
@@ -132,26 +149,6 @@ class Ollama:
             timeout=httpx.Timeout(None, connect=self.config.connect_timeout),
             **client_options(self.config),
         )
-
-    async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
-        await load("ollama")
-        import httpx
-        import ollama
-
-        calls, body = 0, _body(request, self.config)
-        try:
-            stream = await self._client.chat(**body)
-            async for part in stream:
-                if part.message.content:
-                    yield TextDelta(part.message.content)
-                for call in part.message.tool_calls or ():
-                    arguments = json.dumps(dict(call.function.arguments), ensure_ascii=False)
-                    yield ToolCallDelta(ToolCall(f"call_{calls}", call.function.name, arguments))
-                    calls += 1
-                if part.done:
-                    yield _finished(part, request, calls)
-        except (httpx.HTTPError, ollama.ResponseError, ConnectionError, ValueError) as error:
-            raise self._explain(error, request.model) from None
 
     def _explain(self, error: Exception, model: str) -> ProviderError:
         import httpx

@@ -6,7 +6,7 @@ Not through OpenAI's SDK, see docs/decisions/openai-wire-without-sdk.md.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -22,7 +22,6 @@ from baukasten_core.contracts.llm import (
     TextDelta,
     ToolCallDelta,
 )
-from baukasten_core.contracts.streams import checked_stream
 from baukasten_core.errors import ProviderError, ProviderUnavailable
 from baukasten_core.providers.llm.openai_format import (
     Spoken,
@@ -78,8 +77,21 @@ class OpenAIWire:
         except (ValueError, KeyError, TypeError):
             raise self._unreadable() from None
 
-    def generate(self, request: GenerateRequest) -> AsyncIterator[Event]:
-        return checked_stream(self._events(request), seconds=request.timeout, name=self.title)
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
+        self.check()
+        body = to_json(body_of(request, self.config.max_tokens_field))
+        asked = self._answer("POST", "/chat/completions", request.timeout, body, request.model)
+        spoken = Spoken()
+        async with aclosing(asked) as pieces:
+            async for data in data_of(pieces):
+                if data == DONE:
+                    break
+                if (delta := self._take(spoken, data)) is not None:
+                    yield delta
+        for call in spoken.calls():
+            yield ToolCallDelta(call)
+        if spoken.reason is not None:
+            yield spoken.finished(request)
 
     async def aclose(self) -> None:
         if "_http" in self.__dict__:
@@ -115,22 +127,6 @@ class OpenAIWire:
             proxy=self.config.proxy,
             trust_env=False,
         )
-
-    async def _events(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
-        self.check()
-        body = to_json(body_of(request, self.config.max_tokens_field))
-        asked = self._answer("POST", "/chat/completions", request.timeout, body, request.model)
-        spoken = Spoken()
-        async with aclosing(asked) as pieces:
-            async for data in data_of(pieces):
-                if data == DONE:
-                    break
-                if (delta := self._take(spoken, data)) is not None:
-                    yield delta
-        for call in spoken.calls():
-            yield ToolCallDelta(call)
-        if spoken.reason is not None:
-            yield spoken.finished(request)
 
     def _take(self, spoken: Spoken, data: bytes) -> TextDelta | None:
         try:

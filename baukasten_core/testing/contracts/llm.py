@@ -38,6 +38,7 @@ from baukasten_core.contracts.llm import (
     ToolCall,
     ToolCallDelta,
 )
+from baukasten_core.contracts.streams import checked_stream
 from baukasten_core.errors import (
     ModelNotFound,
     ProviderError,
@@ -82,7 +83,9 @@ def request_for(model: str, **changes: Any) -> GenerateRequest:
 
 
 def stream(provider: LLMProvider, request: GenerateRequest) -> AsyncGenerator[Event, None]:
-    return cast("AsyncGenerator[Event, None]", provider.generate(request))
+    """As the gateway asks."""
+    events = cast("AsyncGenerator[Event, None]", provider.generate(request))
+    return checked_stream(events, seconds=request.timeout, name=provider.name)
 
 
 async def answer(provider: LLMProvider, request: GenerateRequest) -> list[Event]:
