@@ -6,7 +6,7 @@ row-level security or residency: a Kit can do what its caller can do.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 from uuid import UUID
@@ -204,16 +204,22 @@ class Kit:
         *,
         provider: str | None = None,
         project_id: UUID | None = None,
+        residency: Collection[str] | None = None,
     ) -> AsyncGenerator[GatewayEvent, None]:
         """A request as it goes to the gateway, for what `stream` has no option for (tools,
-        images, stop sequences, ...)."""
+        images, stop sequences, ...).
+
+        Args:
+            residency: regions that this one request may be processed in, of those that may be.
+        """
+        allowed = await self.residency(project_id)
         call = GatewayCall(
             request=request,
             instance=provider,
             tenant_id=self.principal.tenant_id,
             user_id=self.principal.user_id,
             project_id=project_id,
-            residency=await self.residency(project_id),
+            residency=allowed if residency is None else allowed.intersection(residency),
             api_key_id=self.principal.api_key_id,
         )
         events = cast("AsyncGenerator[GatewayEvent, None]", self.services.gateway.generate(call))

@@ -22,6 +22,7 @@ COMMANDS = (
     Command("login", "baukasten_core.cli.login:login", "Sign in to a running platform."),
     Command("ingest", "baukasten_core.cli.ingest:ingest", "Files and folders into a project."),
     Command("migrate", "baukasten_core.cli.migrate:migrate", "Bring the database up to date."),
+    Command("models", "baukasten_core.cli.models:models", "List and fetch language models."),
     Command("plugins", "baukasten_core.cli.plugins:plugins", "List plugins and their state."),
     Command("privacy", "baukasten_core.cli.privacy:privacy", "Records that the GDPR asks for."),
     Command("settings", "baukasten_core.cli.settings:settings", "Explain every setting."),

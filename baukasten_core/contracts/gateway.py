@@ -85,6 +85,7 @@ class ListedModel:
     context: int | None = None
     hosted: bool = False
     allowed: bool = True
+    loaded: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,14 @@ class LLMGateway(Protocol):
             ProviderUnavailable, ProviderTimeout: nobody in the chain answers; nothing came yet.
             ProviderRejected: the provider refuses this request.
             StreamInterrupted: the answer broke off after `Routed`.
+        """
+        ...
+
+    def pull(self, model: str, instance: str | None = None) -> AsyncIterator[tuple[int, int]]:
+        """Have an instance fetch a model, by default the first that can; yields (bytes done, bytes
+        in all) of the part that is fetched now.
+
+        Raises what `PullingProvider.pull` does, and BadRequest for an instance that can't.
         """
         ...
 

@@ -141,13 +141,15 @@ class Model:
     """A model that can be asked now. `context` in tokens, None when the server does not say.
 
     `hosted`: the server passes it on to somebody else's computers (Ollama's cloud models do
-    this), so it is not local even when the server is.
+    this), so it is not local even when the server is. `loaded`: it is in memory, and answers
+    without being read from disk first; None when the server does not say.
     """
 
     name: str
     description: str = ""
     context: int | None = None
     hosted: bool = False
+    loaded: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,5 +236,11 @@ class PullingProvider(Protocol):
     """A provider whose server can fetch a model (`capabilities.pull`)."""
 
     def pull(self, model: str) -> AsyncIterator[tuple[int, int]]:
-        """Fetch a model; yields (bytes done, bytes in all)."""
+        """Fetch a model; yields (bytes done, bytes in all) of the part that is fetched now.
+
+        Raises:
+            ModelNotFound: there is none of that name to be had.
+            ProviderUnavailable: the server does not answer, or broke off; it goes on from there
+                when it is asked again.
+        """
         ...

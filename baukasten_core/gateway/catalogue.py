@@ -66,5 +66,5 @@ def not_found(instance: Instance, name: str, models: Sequence[Model]) -> ModelNo
     has = f"It has {there}{more}." if names else "It has no models yet."
     wanted = f"`{instance.name}` has no model `{name}`. " if name else f"`{instance.name}`: "
     pull = instance.llm is not None and instance.llm.capabilities.pull
-    hint = f"Fetch it on its server with `ollama pull {name or 'MODEL'}`." if pull else None
+    hint = f"Fetch it with `baukasten models pull {name or 'MODEL'}`." if pull else None
     return ModelNotFound(f"{wanted}{has}", hint=hint, models=names)

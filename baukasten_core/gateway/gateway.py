@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from baukasten_core.contracts.gateway import (
     LOCAL,
@@ -35,11 +35,13 @@ from baukasten_core.gateway.instances import Instance
 from baukasten_core.gateway.leases import Limiter
 from baukasten_core.gateway.meter import OnUsage
 from baukasten_core.gateway.prices import Prices
+from baukasten_core.gateway.pulling import fetch, pulling
 from baukasten_core.gateway.residency import OnRefused, Refusal, is_allowed, report, violation
 from baukasten_core.gateway.routes import Target, check_routes
 from baukasten_core.gateway.routing import (
     NobodyAnswered,
     Refused,
+    Route,
     candidates,
     named,
     plan,
@@ -137,9 +139,19 @@ class Gateway:
                     context=model.context,
                     hosted=model.hosted,
                     allowed=is_allowed(region, residency),
+                    loaded=model.loaded,
                 )
             )
         return listed
+
+    async def pull(
+        self, model: str, instance: str | None = None
+    ) -> AsyncGenerator[tuple[int, int], None]:
+        puller = pulling(self.instances, instance)
+        steps = cast("AsyncGenerator[tuple[int, int], None]", puller.pull(model))
+        async with aclosing(steps):
+            async for step in steps:
+                yield step
 
     # --- answers ------------------------------------------------------------------------------
 
@@ -219,7 +231,7 @@ class Gateway:
         try:
             route = await plan(call, instance, self._catalogue)
         except ModelNotFound:
-            route = await plan(call, instance, self._catalogue, live=True)
+            route = await self._look_again(call, instance, seconds)
         try:
             return await self._attempts.begin(call, route, seconds, breaker)
         except ModelNotFound as error:
@@ -227,6 +239,17 @@ class Gateway:
             if again == route:
                 raise await self._with_models(instance, route.model, error) from None
         return await self._attempts.begin(call, again, seconds, breaker)
+
+    async def _look_again(self, call: GatewayCall, instance: Instance, seconds: float) -> Route:
+        """By the list as it is now, with the model fetched if the operator wants that."""
+        try:
+            return await plan(call, instance, self._catalogue, live=True)
+        except ModelNotFound:
+            wanted = call.request.model or instance.model
+            if not (instance.pull_missing and wanted):
+                raise
+            await fetch(instance, wanted, seconds)
+            return await plan(call, instance, self._catalogue, live=True)
 
     async def _with_models(
         self, instance: Instance, model: str, error: ModelNotFound

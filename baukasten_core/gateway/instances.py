@@ -28,6 +28,7 @@ class Instance:
         processor: who processes it, for the Article 30 record.
         hosts: some of its models may be hosted elsewhere (Ollama), so none is asked unseen.
         look_first: its list is looked at before a model is asked.
+        pull_missing: a model that is not there is fetched when it is asked for.
         first_seconds: until its answer must begin; None for as long as the whole may take.
     """
 
@@ -42,6 +43,7 @@ class Instance:
     look_first: bool = False
     problem: str = ""
     first_seconds: float | None = None
+    pull_missing: bool = False
 
     def ready(self) -> LLMProvider:
         """The implementation; raises ProviderNotConfigured with the problem."""
@@ -113,6 +115,7 @@ def _build(
         hosts=hosts,
         look_first=hosts or (region == LOCAL and not llm.capabilities.in_process),
         first_seconds=getattr(config, "first_token_timeout", None),
+        pull_missing=getattr(config, "pull_missing", False),
     )
 
 

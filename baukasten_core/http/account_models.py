@@ -48,6 +48,7 @@ Name = Annotated[
 ]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
+Regions = Annotated[list[Region], Field(min_length=1, max_length=20)]
 
 
 class UserOut(BaseModel):

@@ -84,7 +84,9 @@ async def messages(body: MessagesIn, kit: KitByKey) -> Response:
     provider, model = split(body.model, {name.lower() for name in settings.instances})
     sources = await sources_for(kit, body.project_id, body.question, body.sources)
     request = request_from(body, model=model, sources=sources, timeout=settings.timeout)
-    events = kit.ask(request, provider=provider, project_id=body.project_id)
+    events = kit.ask(
+        request, provider=provider, project_id=body.project_id, residency=body.residency
+    )
     if not body.stream:
         answer = _whole(await collect(events))
         return Response(answer.model_dump_json(), media_type="application/json")

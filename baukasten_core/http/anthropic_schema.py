@@ -20,6 +20,7 @@ from baukasten_core.contracts.llm import (
     ToolCall,
 )
 from baukasten_core.errors import BadRequest
+from baukasten_core.http.account_models import Regions
 from baukasten_core.http.llm_sources import PlainText, SourceIn, with_sources
 
 
@@ -143,8 +144,8 @@ class OutputConfig(_Block):
 
 
 class MessagesIn(BaseModel):
-    """A conversation. `sources`, `project_id` and `timeout` are ours; what says nothing to a model
-    (`metadata`, `service_tier`, ...) is ignored."""
+    """A conversation. `sources`, `project_id`, `residency` and `timeout` are ours; what says
+    nothing to a model (`metadata`, `service_tier`, ...) is ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -161,6 +162,9 @@ class MessagesIn(BaseModel):
     output_config: OutputConfig | None = None
     stream: bool = False
     project_id: UUID | None = None
+    residency: Regions | None = Field(
+        None, description="Regions this may be processed in: fewer than usual."
+    )
     sources: list[SourceIn] = Field(default_factory=list, max_length=200)
     timeout: float | None = Field(None, ge=1, le=600)
 

@@ -181,6 +181,6 @@ def _allowed(request: Request, principal: Principal) -> Principal:
     """An API key acts within its scopes; a route names another one as `x-scope`."""
     if principal.scopes is not None:
         extra = getattr(request.scope.get("route"), "openapi_extra", None) or {}
-        needed = extra.get("x-scope") or needed_scope(request.method, request.url.path)
+        needed = extra.get("x-scope") or needed_scope(request.method, request.scope["path"])
         require_scope(principal, needed)
     return principal

@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field
 
 from baukasten_core.contracts.gateway import GatewayEvent, Routed, collect
 from baukasten_core.contracts.llm import Finished, GenerateRequest, Message, TextDelta, Usage
-from baukasten_core.errors import BaukastenError
+from baukasten_core.errors import BaukastenError, Forbidden
 from baukasten_core.http import sse
+from baukasten_core.http.account_models import Regions
 from baukasten_core.http.dependencies import CurrentKit, ServicesDep
 from baukasten_core.http.embeddings_routes import embedder_of
 from baukasten_core.http.errors import problem_responses
@@ -36,6 +37,14 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
+PULLED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Events `progress` (`done` and `total` bytes), then `end` or `error`.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
 class GenerateIn(BaseModel):
     """A prompt. With `sources`, or a `project_id` whose documents have some, the answer rests on
     them and cites them as `[n]`."""
@@ -48,6 +57,9 @@ class GenerateIn(BaseModel):
     timeout: float | None = Field(None, ge=1, le=600, description="Seconds. Unset: llm.timeout.")
     system: PlainText | None = None
     project_id: UUID | None = None
+    residency: Regions | None = Field(
+        None, description="Regions this may be processed in: fewer than usual."
+    )
     sources: list[SourceIn] = Field(default_factory=list, max_length=200)
     stream: bool = False
 
@@ -81,7 +93,8 @@ class GenerateOut(BaseModel):
 
 
 class ModelOut(BaseModel):
-    """A model that can be asked now; `allowed`: the tenant's data may go to its region."""
+    """A model that can be asked now; `allowed`: the tenant's data may go to its region; `loaded`:
+    it is in memory, null when its server does not say."""
 
     name: str
     provider: str
@@ -90,6 +103,7 @@ class ModelOut(BaseModel):
     context: int | None
     hosted: bool
     allowed: bool
+    loaded: bool | None
 
 
 class UnavailableOut(BaseModel):
@@ -106,6 +120,13 @@ class ModelsOut(BaseModel):
     models: list[ModelOut]
     total: int
     unavailable: list[UnavailableOut]
+
+
+class PullIn(BaseModel):
+    """A model to fetch."""
+
+    model: SomeText
+    provider: PlainText | None = Field(None, description="Unset: the first that can fetch models.")
 
 
 class EmbedIn(BaseModel):
@@ -143,6 +164,7 @@ async def generate(body: GenerateIn, kit: CurrentKit) -> Any:
         ),
         provider=body.provider or None,
         project_id=body.project_id,
+        residency=body.residency,
     )
     listed = [SourceIn(text=item.text, title=item.title, id=item.id) for item in sources]
     if body.stream:
@@ -172,6 +194,7 @@ async def models(kit: CurrentKit, provider: str | None = None) -> ModelsOut:
             context=model.context,
             hosted=model.hosted,
             allowed=model.allowed,
+            loaded=model.loaded,
         )
         for model in listing.models
     ]
@@ -182,6 +205,23 @@ async def models(kit: CurrentKit, provider: str | None = None) -> ModelsOut:
     return ModelsOut(models=found, total=len(found), unavailable=absent)
 
 
+@router.post(
+    "/models/pull",
+    responses={**PULLED, **problem_responses(400, 403, 404, 503)},
+    response_class=StreamingResponse,
+    openapi_extra={"x-scope": "admin"},
+)
+async def pull(body: PullIn, kit: CurrentKit) -> StreamingResponse:
+    """Have a provider's server fetch a model; for admins. Whoever goes away stops it, and who asks
+    again goes on from there."""
+    if not kit.principal.is_admin:
+        raise Forbidden("Admin privileges required")
+    steps = kit.services.gateway.pull(body.model, body.provider or None)
+    # What fails before the first step is an ordinary error.
+    first = await anext(steps, None)
+    return sse.stream(_pulled(first, steps))
+
+
 @router.post("/embed", response_model=EmbedOut)
 async def embed(body: EmbedIn, kit: CurrentKit, services: ServicesDep) -> EmbedOut:
     """The vector of a text, from the platform's embedding model."""
@@ -190,6 +230,22 @@ async def embed(body: EmbedIn, kit: CurrentKit, services: ServicesDep) -> EmbedO
     vector = [float(value) for value in vectors[0]]
     model = embedder.provider.space.model
     return EmbedOut(embedding=vector, model=model, dimensions=len(vector))
+
+
+async def _pulled(
+    first: tuple[int, int] | None, steps: AsyncIterator[tuple[int, int]]
+) -> AsyncIterator[str]:
+    try:
+        step = first
+        while step is not None:
+            yield sse.event("progress", {"done": step[0], "total": step[1]})
+            step = await anext(steps, None)
+        yield sse.event("end", {})
+    except BaukastenError as error:
+        yield sse.event("error", error.problem())
+    finally:
+        if isinstance(steps, AsyncGenerator):
+            await steps.aclose()
 
 
 def _messages(body: GenerateIn, prompt: str) -> tuple[Message, ...]:

@@ -131,7 +131,9 @@ async def chat(body: ChatIn, kit: CurrentKit) -> Response:
     provider, model = split(body.model, {name.lower() for name in settings.instances})
     sources = await sources_for(kit, body.project_id, body.question, body.sources)
     request = request_from(body, model=model, sources=sources, timeout=settings.timeout)
-    events = kit.ask(request, provider=provider, project_id=body.project_id)
+    events = kit.ask(
+        request, provider=provider, project_id=body.project_id, residency=body.residency
+    )
     if not body.stream:
         return _whole(await collect(events))
     # What fails before the first piece is an ordinary error.

@@ -19,6 +19,7 @@ from baukasten_core.contracts.llm import (
     ToolCall,
 )
 from baukasten_core.errors import BadRequest
+from baukasten_core.http.account_models import Regions
 from baukasten_core.http.llm_sources import PlainText, SourceIn, with_sources
 
 MAX_TOKENS = 4096
@@ -140,8 +141,9 @@ class StreamOptions(_Part):
 
 
 class ChatIn(BaseModel):
-    """A chat. `sources`, `project_id` and `timeout` are ours; fields that OpenAI's clients may
-    send and that say nothing to a model (`user`, `metadata`, ...) are ignored."""
+    """A chat. `sources`, `project_id`, `residency` and `timeout` are ours; fields
+    that OpenAI's clients may send and that say nothing to a model (`user`, `metadata`, ...) are
+    ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -164,6 +166,9 @@ class ChatIn(BaseModel):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     project_id: UUID | None = None
+    residency: Regions | None = Field(
+        None, description="Regions this may be processed in: fewer than usual."
+    )
     sources: list[SourceIn] = Field(default_factory=list, max_length=200)
     timeout: float | None = Field(None, ge=1, le=600)
 

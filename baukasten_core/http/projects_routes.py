@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.auth import Scope
 from baukasten_core.documents.totals import totals
+from baukasten_core.http.account_models import Regions
 from baukasten_core.http.dependencies import Caller, PageCursor, PageLimit, ServicesDep, Session
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.paging import paged
-from baukasten_core.http.tenants_routes import Regions
 from baukasten_core.projects import service
 from baukasten_core.projects.models import Project
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.accounts import invitations, tenants
@@ -17,7 +17,7 @@ from baukasten_core.accounts.mails import queue_invitation
 from baukasten_core.accounts.models import Invitation
 from baukasten_core.contracts.auth import Principal, Role
 from baukasten_core.errors import Forbidden, NotFound
-from baukasten_core.http.account_models import Email, Name, Region, TokenIn
+from baukasten_core.http.account_models import Email, Name, Regions, TokenIn
 from baukasten_core.http.dependencies import Caller, ServicesDep, Session
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.privacy import audit
@@ -26,7 +26,6 @@ router = APIRouter(prefix="/tenants", tags=["tenants"])
 
 ONE = "/{tenant_id:uuid}"
 MEMBER = ONE + "/members/{user_id:uuid}"
-Regions = Annotated[list[Region], Field(min_length=1, max_length=20)]
 
 
 class TenantOut(BaseModel):

@@ -101,6 +101,10 @@ class EmbedderHandle:
                 await asyncio.sleep(ASK_AGAIN_SECONDS)
 
 
+PULL_SECONDS = 600.0
+"""Between two pieces of news: a server may look at what it has fetched for a while."""
+
+
 class GatewayHandle:
     """An `LLMGateway` that is the application `gateway`."""
 
@@ -123,6 +127,14 @@ class GatewayHandle:
         async with aclosing(self._remote.stream("generate", call, seconds=seconds)) as events:
             async for event in events:
                 yield event
+
+    async def pull(
+        self, model: str, instance: str | None = None
+    ) -> AsyncGenerator[tuple[int, int], None]:
+        steps = self._remote.stream("pull", model, instance, seconds=PULL_SECONDS)
+        async with aclosing(steps):
+            async for step in steps:
+                yield step
 
 
 def application_check(application: str, handle: Any = None) -> Check:

@@ -55,6 +55,8 @@ def test_ollama_sdk_lists_shows_pulls_and_embeds(
     assert progress[-1].status == "success"
     assert [model.model for model in ollama_client.list().models] == ["tiny:latest"]
     assert ollama_client.show("tiny").capabilities == ["completion", "tools"]
+    assert list(ollama_client.ps().models) == []
+    ollama_client.chat("tiny", [{"role": "user", "content": "Hello."}])
     assert [model.model for model in ollama_client.ps().models] == ["tiny:latest"]
     assert len(ollama_client.embed("tiny", ["a", "b"]).embeddings) == 2
 

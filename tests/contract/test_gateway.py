@@ -205,7 +205,7 @@ async def test_a_missing_model_lists_what_is_there_and_how_to_pull(
     watched = build({"box": box}, "box")
     error = await watched.refuses(ModelNotFound, "box", model="large")
     assert error.detail == "`box` has no model `large`. It has `tiny:latest`."
-    assert "`ollama pull large`" in error.hint
+    assert "`baukasten models pull large`" in error.hint
     assert error.extra["models"] == ["tiny:latest"]
     # It was found out without sending the prompt.
     assert b"invoices" not in ollama_emulator.received
@@ -213,6 +213,57 @@ async def test_a_missing_model_lists_what_is_there_and_how_to_pull(
     fresh = build({"box": box}, "box")
     error = await fresh.refuses(ModelNotFound, "box")
     assert "no models yet" in error.detail
+
+
+async def test_a_missing_model_is_fetched_where_the_operator_wants_that(
+    build: Build, box: dict[str, Any], ollama_emulator: OllamaEmulator
+) -> None:
+    ollama_emulator.models = ()
+    watched = build({"box": {**box, "pull_missing": True}}, "box")
+    assert (await watched.ask("box", model="tiny")).finished.model == "tiny:latest"
+    with pytest.raises(ModelNotFound):
+        await watched.ask("box", model="in-no-library")
+    assert [request.path for request in ollama_emulator.requests].count("/api/pull") == 2
+
+    patient = build({"box": box}, "box")
+    ollama_emulator.models = ()
+    await patient.refuses(ModelNotFound, "box", model="tiny")
+
+
+async def test_a_fetch_takes_no_longer_than_the_caller_waits(
+    build: Build, box: dict[str, Any], ollama_emulator: OllamaEmulator
+) -> None:
+    ollama_emulator.models = ()
+    ollama_emulator.faults.piece_delay = 600.0
+    watched = build({"box": {**box, "pull_missing": True}}, "box")
+    error = await watched.refuses(ProviderTimeout, "box", model="tiny", timeout=0.3)
+    assert "is still fetching `tiny`" in error.detail
+
+
+async def test_the_context_comes_from_the_server_and_is_asked_once(
+    build: Build, box: dict[str, Any], ollama_emulator: OllamaEmulator
+) -> None:
+    ollama_emulator.models = (EmulatedModel("small:latest", context=4096),)
+    ollama_emulator.loaded = ("small:latest",)
+    watched = build({"box": box}, "box")
+    for _ in range(2):
+        (model,) = (await watched.gateway.models()).models
+        assert (model.context, model.loaded) == (4096, True)
+    assert [request.path for request in ollama_emulator.requests].count("/api/show") == 1
+
+    long = (Message("user", "x" * 40_000),)
+    error = await watched.refuses(ProviderRejected, "box", messages=long)
+    assert "room for 4096" in error.detail
+    assert not any(request.path == "/api/chat" for request in ollama_emulator.requests)
+
+
+async def test_a_model_stays_in_memory_as_long_as_the_operator_says(
+    build: Build, box: dict[str, Any], ollama_emulator: OllamaEmulator
+) -> None:
+    await build({"box": {**box, "keep_alive": "30m"}}, "box").ask("box")
+    assert ollama_emulator.requests[-1].json()["keep_alive"] == "30m"
+    await build({"box": box}, "box").ask("box")
+    assert "keep_alive" not in ollama_emulator.requests[-1].json()
 
 
 async def test_a_model_that_was_pulled_or_removed_a_moment_ago_is_noticed(

@@ -34,20 +34,25 @@ def test_anthropic_is_never_sent_a_temperature() -> None:
 
 @pytest.mark.parametrize(
     ("characters", "max_tokens", "context"),
-    [(100, 100, 4096), (20_000, 2000, 8192), (70_000, 2000, 32_768), (10**6, 2000, 32_768)],
+    [(100, 100, 4096), (20_000, 2000, 8192), (70_000, 2000, 32_768), (120_000, 2000, 32_768)],
 )
 def test_ollama_is_asked_for_as_much_context_as_is_needed(
     characters: int, max_tokens: int, context: int
 ) -> None:
     """It cuts a longer prompt in silence."""
     request = asked("x" * characters, max_tokens=max_tokens)
-    body = ollama._body(request, ollama.OllamaConfig())
+    body = ollama._body(request, 32_768)
     assert body["options"]["num_ctx"] == context
     assert body["options"]["num_predict"] == max_tokens
 
 
+def test_a_prompt_that_ollama_would_cut_is_refused() -> None:
+    with pytest.raises(ProviderRejected, match=r"about 285717 tokens, .* room for 32768"):
+        ollama._body(asked("x" * 10**6), 32_768)
+
+
 def test_options_go_to_the_wire_untouched() -> None:
-    body = ollama._body(asked(options={"num_ctx": 512, "mirostat": 1}), ollama.OllamaConfig())
+    body = ollama._body(asked(options={"num_ctx": 512, "mirostat": 1}), 32_768)
     assert (body["options"]["num_ctx"], body["options"]["mirostat"]) == (512, 1)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     import ollama
 
 LEAST_CONTEXT = 4096
+HUGE = 2**31
+LIST_SECONDS = 10.0
+SURELY = 0.7
+"""How much shorter than estimated a prompt may be."""
 
 
 class OllamaConfig(RemoteLLMConfig):
@@ -64,7 +69,16 @@ class OllamaConfig(RemoteLLMConfig):
         32_768,
         ge=LEAST_CONTEXT,
         description="Largest context to ask for, tokens. Ollama cuts a longer prompt in silence, "
-        "so as much as a request needs is asked for, up to this.",
+        "so as much as a request needs is asked for, up to this and to what the model has.",
+    )
+    keep_alive: str | None = Field(
+        None,
+        pattern=r"^-?\d+(ms|s|m|h)?$",
+        description="How long a model stays in memory after an answer, such as `30m`; `-1` for "
+        "ever. Unset: as the server has it.",
+    )
+    pull_missing: bool = Field(
+        False, description="Whether a model that is not there is fetched when it is asked for."
     )
 
 
@@ -76,6 +90,7 @@ class Ollama:
 
     def __init__(self, config: OllamaConfig) -> None:
         self.config = config
+        self._contexts: dict[str, int | None] = {}
 
     async def models(self) -> Sequence[Model]:
         await load("ollama")
@@ -85,21 +100,27 @@ class Ollama:
         try:
             # The SDK's `list` drops `remote_host`, which alone says that a model is hosted: a
             # copy of a hosted model may have any name.
-            answer = await self._client._client.get("/api/tags", timeout=10.0)
-            answer.raise_for_status()
-            found = answer.json()["models"]
+            listed, running = await asyncio.gather(self._get("/api/tags"), self._get("/api/ps"))
+            loaded = {model["name"] for model in running}
+            asked = [model for model in listed if not _embeds(model)]
+            contexts = await asyncio.gather(*(self._context(model) for model in asked))
         except httpx.HTTPStatusError as error:
             raise from_status("Ollama", error.response.status_code) from None
         except (httpx.HTTPError, ollama.ResponseError, ValueError, KeyError) as error:
             raise self._explain(error, "") from None
-        return [_model(model) for model in found if not _embeds(model)]
+        return [
+            _model(model, context, loaded) for model, context in zip(asked, contexts, strict=True)
+        ]
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         await load("ollama")
         import httpx
         import ollama
 
-        calls, body = 0, _body(request, self.config)
+        most = min(self.config.max_context, self._contexts.get(request.model) or HUGE)
+        calls, body = 0, _body(request, most)
+        if self.config.keep_alive is not None:
+            body["keep_alive"] = self.config.keep_alive
         try:
             stream = await self._client.chat(**body)
             async for part in stream:
@@ -150,6 +171,24 @@ class Ollama:
             **client_options(self.config),
         )
 
+    async def _get(self, path: str) -> list[dict[str, Any]]:
+        answer = await self._client._client.get(path, timeout=LIST_SECONDS)
+        answer.raise_for_status()
+        models: list[dict[str, Any]] = answer.json()["models"]
+        return models
+
+    async def _context(self, model: dict[str, Any]) -> int | None:
+        """What the model was made for, tokens: asked once of each, by what it is and what it is
+        called."""
+        name, key = model["name"], f"{model['name']} {model.get('digest')}"
+        if key not in self._contexts:
+            body = {"model": name}
+            answer = await self._client._client.post("/api/show", json=body, timeout=LIST_SECONDS)
+            answer.raise_for_status()
+            self._contexts[key] = _context_length(answer.json())
+        self._contexts[name] = self._contexts[key]
+        return self._contexts[key]
+
     def _explain(self, error: Exception, model: str) -> ProviderError:
         import httpx
         import ollama
@@ -171,21 +210,28 @@ def _embeds(model: dict[str, Any]) -> bool:
     return "bert" in str((model.get("details") or {}).get("family", ""))
 
 
-def _model(model: dict[str, Any]) -> Model:
+def _context_length(shown: dict[str, Any]) -> int | None:
+    """Under the name of its architecture: `llama.context_length`."""
+    info = shown.get("model_info") or {}
+    found = info.get(f"{info.get('general.architecture')}.context_length")
+    return found if isinstance(found, int) else None
+
+
+def _model(model: dict[str, Any], context: int | None, loaded: Collection[str]) -> Model:
     details = model.get("details") or {}
     size = " ".join(
         str(details[key]) for key in ("parameter_size", "quantization_level") if details.get(key)
     )
     name = model["name"]
     hosted = bool(model.get("remote_host")) or name.endswith(("-cloud", ":cloud"))
-    return Model(name, size, context=details.get("context_length"), hosted=hosted)
+    return Model(name, size, context=context, hosted=hosted, loaded=name in loaded or hosted)
 
 
-def _body(request: GenerateRequest, config: OllamaConfig) -> dict[str, Any]:
+def _body(request: GenerateRequest, most_context: int) -> dict[str, Any]:
     options: dict[str, Any] = {
         "temperature": request.temperature,
         "num_predict": request.max_tokens,
-        "num_ctx": _context(request, config),
+        "num_ctx": _context(request, most_context),
     }
     if request.stop:
         options["stop"] = list(request.stop)
@@ -206,13 +252,22 @@ def _body(request: GenerateRequest, config: OllamaConfig) -> dict[str, Any]:
     return body
 
 
-def _context(request: GenerateRequest, config: OllamaConfig) -> int:
-    """A power of two that holds prompt and answer: Ollama reloads the model when it changes."""
-    wanted = prompt_tokens(request) + request.max_tokens
+def _context(request: GenerateRequest, most: int) -> int:
+    """A power of two that holds prompt and answer: Ollama reloads the model when it changes.
+
+    Raises `ProviderRejected` for a prompt that is surely longer than there is room for.
+    """
+    prompt = prompt_tokens(request)
+    if prompt * SURELY > most:
+        raise ProviderRejected(
+            f"The prompt has about {prompt} tokens, and the model room for {most}; Ollama would "
+            "leave out its beginning.",
+            hint="Send less, choose a model with a longer context, or raise `max_context`.",
+        )
     size = LEAST_CONTEXT
-    while size < wanted and size < config.max_context:
+    while size < prompt + request.max_tokens and size < most:
         size *= 2
-    return min(size, config.max_context)
+    return min(size, most)
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -30,10 +30,12 @@ ERRORS = {
 
 
 class OllamaEmulator(Emulator):
-    """Ollama. `pullable` are the models that `/api/pull` finds in the registry."""
+    """Ollama. `pullable` are the models that `/api/pull` finds in the registry, `loaded` those that
+    are in memory: who was asked."""
 
     default_models: ClassVar[tuple[EmulatedModel, ...]] = (EmulatedModel("tiny:latest"),)
     pullable: tuple[str, ...] = ("tiny:latest",)
+    loaded: tuple[str, ...] = ()
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -57,6 +59,10 @@ class OllamaEmulator(Emulator):
             return None
         return self.error(401, "unauthorized")
 
+    def reset(self) -> None:
+        super().reset()
+        self.loaded = ()
+
     def model(self, name: str) -> EmulatedModel | None:
         return super().model(name) or super().model(f"{name}:latest")
 
@@ -69,7 +75,7 @@ class OllamaEmulator(Emulator):
         loaded = [
             {**_listed(model), "expires_at": NOW, "size_vram": 0, "context_length": model.context}
             for model in self.models
-            if not model.hosted
+            if model.name in self.loaded
         ]
         return JSONResponse({"models": loaded})
 
@@ -127,6 +133,7 @@ class OllamaEmulator(Emulator):
             return self.error(404, f"model '{body['model']}' not found")
         if body.get("tools") and not model.tools:
             return self.error(400, f"{model.name} does not support tools")
+        self.loaded = tuple({*self.loaded, model.name})
         asked = _asked(body)
         spoken = speak(self.reply, asked)
         lines = _answer(model, asked, spoken)
@@ -199,7 +206,7 @@ def _listed(model: EmulatedModel) -> dict[str, Any]:
         "modified_at": NOW,
         "size": 384 if model.hosted else 1_000_000,
         "digest": _digest(model.name).removeprefix("sha256:"),
-        "details": {**_details(model), "context_length": model.context},
+        "details": _details(model),
         **_remote(model),
     }
 

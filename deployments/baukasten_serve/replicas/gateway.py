@@ -27,3 +27,9 @@ class Gateway(Replica):
         async with aclosing(events):  # type: ignore[type-var]
             async for event in events:
                 yield event
+
+    async def pull(self, model: str, instance: str | None) -> AsyncGenerator[tuple[int, int], None]:
+        steps = self.services.gateway.pull(model, instance)
+        async with aclosing(steps):  # type: ignore[type-var]
+            async for step in steps:
+                yield step

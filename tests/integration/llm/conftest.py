@@ -61,7 +61,11 @@ def app_settings(
         "anthropic": {"provider": "anthropic", "api_key": None, "region": "local"},
         "extractive": {"provider": "extractive"},
     }
-    routes = {"quick": [{"to": "Ollama", "weight": 1}], "abroad": [{"to": "far"}]}
+    routes = {
+        "quick": [{"to": "Ollama", "weight": 1}],
+        "abroad": [{"to": "far"}],
+        "either": [{"to": "ollama"}, {"to": "far"}],
+    }
     llm = {"instances": instances, "chain": ("ollama", "extractive"), "routes": routes}
     return test_settings(home, database_urls, llm=llm)
 

@@ -100,7 +100,7 @@ async def test_a_missing_model_is_404_with_what_is_there_and_how_to_pull(
     body = response.json()
     assert response.status_code == 404
     assert "`tiny:latest`" in body["detail"]
-    assert "ollama pull large" in body["hint"]
+    assert "baukasten models pull large" in body["hint"]
 
 
 async def test_data_does_not_leave_its_residency(
@@ -451,7 +451,7 @@ async def test_the_sdk_lists_models_and_embeds(
     ids = [model.id async for model in sdk.models.list()]
     one = await sdk.models.retrieve("ollama/tiny:latest")
     vectors = await sdk.embeddings.create(model="hashed-words", input=["a", "b"])
-    assert ids == ["quick", "ollama/tiny:latest", "extractive/extractive"]
+    assert ids == ["quick", "either", "ollama/tiny:latest", "extractive/extractive"]
     assert one.owned_by == "ollama"
     assert [len(item.embedding) for item in vectors.data] == [8, 8]
 
