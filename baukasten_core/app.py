@@ -6,12 +6,12 @@ one process or on Ray Serve, with handles to the embedders and the gateway passe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from baukasten_core import __version__
@@ -39,7 +39,7 @@ from baukasten_core.http import (
     users_routes,
 )
 from baukasten_core.http.errors import install_error_handlers
-from baukasten_core.http.middleware import BodyLimit, RequestContext
+from baukasten_core.http.middleware import BodyLimit, RequestContext, ShortCuts
 from baukasten_core.http.openapi import document_problems
 from baukasten_core.http.pages import mount_pages
 from baukasten_core.logs import configure_logs
@@ -97,16 +97,18 @@ def create_app(
                 yield
 
     configure_logs(settings.log_level)
-    app = new_app(settings.title, settings.server.max_body_mib, lifespan)
-    for router in ROUTERS:
-        app.include_router(router)
+    app = new_app(settings.title, settings.server.max_body_mib, lifespan, ROUTERS)
     include_showcases(app, host)
     return app
 
 
-def new_app(title: str, max_body_mib: int, lifespan: Any) -> FastAPI:
-    """An application with what all of ours share: errors, limits, request ids, offline docs."""
+def new_app(title: str, max_body_mib: int, lifespan: Any, routers: Sequence[APIRouter]) -> FastAPI:
+    """An application with these routes and what all of ours share: errors, limits, request ids,
+    offline docs."""
     app = FastAPIOffline(title=title, version=__version__, lifespan=lifespan)
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(ShortCuts, routers=routers)
     app.add_middleware(BodyLimit, limit=max_body_mib * 2**20)
     app.add_middleware(RequestContext)
     install_error_handlers(app)

@@ -212,8 +212,22 @@ class Kit:
         Args:
             residency: regions that this one request may be processed in, of those that may be.
         """
+        call = await self.call(request, provider, project_id, residency)
+        events = cast("AsyncGenerator[GatewayEvent, None]", self.services.gateway.generate(call))
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def call(
+        self,
+        request: GenerateRequest,
+        provider: str | None = None,
+        project_id: UUID | None = None,
+        residency: Collection[str] | None = None,
+    ) -> GatewayCall:
+        """What `ask` gives to the gateway."""
         allowed = await self.residency(project_id)
-        call = GatewayCall(
+        return GatewayCall(
             request=request,
             instance=provider,
             tenant_id=self.principal.tenant_id,
@@ -222,10 +236,6 @@ class Kit:
             residency=allowed if residency is None else allowed.intersection(residency),
             api_key_id=self.principal.api_key_id,
         )
-        events = cast("AsyncGenerator[GatewayEvent, None]", self.services.gateway.generate(call))
-        async with aclosing(events):
-            async for event in events:
-                yield event
 
     async def residency(self, project_id: UUID | None = None) -> frozenset[str]:
         """The regions where the caller's data may be processed, in a project or in the tenant.

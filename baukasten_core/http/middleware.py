@@ -4,11 +4,15 @@ the body."""
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 
+from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from baukasten_core.errors import TooLarge
 from baukasten_core.http.errors import unexpected
+from baukasten_core.http.shaped_errors import ShapedRoute
 
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -57,6 +61,31 @@ class RequestContext:
             # An answer that has begun stays without its end: the server cuts the connection.
             if not started:
                 await answer(scope, receive, send_with_headers)
+
+
+class ShortCuts:
+    """Sends requests of busy routes to their handlers at once: finding them among all routes, and
+    what FastAPI sets up for each request, takes longer than the half of them."""
+
+    def __init__(self, app: ASGIApp, routers: Iterable[APIRouter]) -> None:
+        self.app = app
+        routes = [route for router in routers for route in router.routes]
+        self._handlers = {
+            (method, route.path): handler
+            for route in routes
+            if isinstance(route, ShapedRoute) and (handler := route.short_cut()) is not None
+            for method in route.methods or ()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handler = None
+        if scope["type"] == "http":
+            handler = self._handlers.get((scope["method"], scope["path"]))
+        if handler is None:
+            await self.app(scope, receive, send)
+            return
+        response = await handler(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 class BodyLimit:

@@ -6,8 +6,8 @@ Not through OpenAI's SDK, see docs/decisions/openai-wire-without-sdk.md.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -38,7 +38,7 @@ from baukasten_core.providers.llm.remote import (
     timed_out,
     unreachable,
 )
-from baukasten_core.providers.llm.sse import data_of
+from baukasten_core.providers.llm.sse import EventData
 
 if TYPE_CHECKING:
     import aiohttp
@@ -70,24 +70,24 @@ class OpenAIWire:
 
     async def models(self) -> Sequence[Model]:
         self.check()
-        async with aclosing(self._answer("GET", "/models", LIST_SECONDS)) as pieces:
-            body = b"".join([piece async for piece in pieces])
+        async with self._asked("GET", "/models", LIST_SECONDS) as content:
+            listed = object_of(await content.read())
         try:
-            return [model_of(model) for model in from_json(body)["data"]]
-        except (ValueError, KeyError, TypeError):
+            return [model_of(model) for model in listed["data"]]
+        except (LookupError, TypeError, AttributeError):
             raise self._unreadable() from None
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         self.check()
         body = to_json(body_of(request, self.config.max_tokens_field))
-        asked = self._answer("POST", "/chat/completions", request.timeout, body, request.model)
-        spoken = Spoken()
-        async with aclosing(asked) as pieces:
-            async for data in data_of(pieces):
-                if data == DONE:
-                    break
-                if (delta := self._take(spoken, data)) is not None:
-                    yield delta
+        asked = self._asked("POST", "/chat/completions", request.timeout, body, request.model)
+        spoken, events = Spoken(), EventData()
+        async with asked as content:
+            async for piece in content.iter_any():
+                for data in events.feed(piece):
+                    delta = None if data == DONE else self._take(spoken, data)
+                    if delta is not None:
+                        yield delta
         for call in spoken.calls():
             yield ToolCallDelta(call)
         if spoken.reason is not None:
@@ -124,6 +124,8 @@ class OpenAIWire:
                 ssl=ssl.create_default_context(cafile=str(trusted)) if trusted else True,
             ),
             headers={"Authorization": f"Bearer {key}"} if key else {},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept-Encoding",),
             proxy=self.config.proxy,
             trust_env=False,
         )
@@ -137,10 +139,11 @@ class OpenAIWire:
             raise self._unreadable() from None
         raise self.refusal(500, message_of(chunk))
 
-    async def _answer(
+    @asynccontextmanager
+    async def _asked(
         self, method: str, path: str, seconds: float, body: bytes | None = None, model: str = ""
-    ) -> AsyncGenerator[bytes, None]:
-        """The body of the answer, as it comes; raises the contract's errors."""
+    ) -> AsyncIterator[aiohttp.StreamReader]:
+        """What the server answers; raises the contract's errors, also while it is read."""
         await load("aiohttp")
         import aiohttp
 
@@ -159,8 +162,7 @@ class OpenAIWire:
                     said = message_of(object_of(await response.content.read(MOST_OF_AN_ERROR)))
                     wait = response.headers.get("Retry-After")
                     raise self.refusal(response.status, said, model=model, retry_after=wait)
-                async for piece in response.content.iter_any():
-                    yield piece
+                yield response.content
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectionError):
             raise unreachable(self.title, self.config.base_url) from None
         except TimeoutError:

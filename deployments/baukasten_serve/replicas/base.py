@@ -79,7 +79,7 @@ class Replica:
         embedder: EmbeddingProvider | None = None,
         more_embedders: Mapping[str, EmbeddingProvider] | None = None,
         gateway: LLMGateway | None = None,
-    ) -> FastAPI:
+    ) -> ASGIApp:
         """An ingress with these routers and the whole platform's authentication and errors."""
 
         @asynccontextmanager
@@ -95,11 +95,8 @@ class Replica:
                 app.state.services = self._services
                 yield
 
-        app = new_app(self.settings.title, self.settings.server.max_body_mib, lifespan)
-        for router in routers:
-            app.include_router(router)
-        app.add_middleware(FullPath)
-        return app
+        app = new_app(self.settings.title, self.settings.server.max_body_mib, lifespan, routers)
+        return FullPath(app)
 
 
 def _collect_seldom() -> None:
@@ -117,7 +114,11 @@ def _handle(name: str, built: EmbeddingProvider) -> EmbedderHandle:
 
 
 class FullPath:
-    """Routes are written as the outside sees them: Serve's prefix is not cut off."""
+    """Routes are written as the outside sees them: Serve's prefix is not cut off.
+
+    Outermost, so that Serve does not see a FastAPI application: of one it looks up the route of
+    each request, once more, for the label of its metrics.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import structlog
-from fastapi import FastAPI
 from numpy.typing import NDArray
+from starlette.types import ASGIApp
 
 from baukasten_core.build import build_embedder, build_more_embedders
 from baukasten_core.contracts.embedding import EmbeddingProvider, Priority
@@ -23,7 +23,7 @@ log = structlog.get_logger("baukasten.embedder")
 class Embedder(Replica):
     """An `EmbeddingProvider` for others, or several; `handles.EmbedderHandle` is the other end."""
 
-    async def __serve_build_asgi_app__(self) -> FastAPI:
+    async def __serve_build_asgi_app__(self) -> ASGIApp:
         default = build_embedder(self.settings, self.host)
         more = build_more_embedders(self.settings, self.host)
         await self._load({DEFAULT: default, **more})

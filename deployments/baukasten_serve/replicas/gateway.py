@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from baukasten_core.contracts.gateway import GatewayCall, GatewayEvent, ModelListing
 from baukasten_core.http import anthropic_routes, openai_routes, usage_routes
@@ -15,7 +15,7 @@ from baukasten_serve.replicas.base import Replica
 class Gateway(Replica):
     """Its methods are an `LLMGateway`'s; `handles.GatewayHandle` is the other end."""
 
-    def __serve_build_asgi_app__(self) -> FastAPI:
+    def __serve_build_asgi_app__(self) -> ASGIApp:
         routers = openai_routes.router, anthropic_routes.router, usage_routes.router
         return self.small_app(*routers, **self.embedder_handles())
 
