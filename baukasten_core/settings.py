@@ -418,7 +418,8 @@ def setting_names(model: type[BaseModel] = Settings, path: str = "") -> Iterator
     """Every setting as (`section.key`, its field), for the reference and its test."""
     for name, field in model.model_fields.items():
         kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
+        # A section within a section is one setting, also as a variable: a mapping.
+        if not path and isinstance(kind, type) and issubclass(kind, Section):
             yield from setting_names(kind, f"{path}{name}.")
         else:
             yield f"{path}{name}", field

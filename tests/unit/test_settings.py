@@ -14,6 +14,9 @@ from baukasten_core.settings import load_settings, setting_names, variable
 
 STRONG = "b7f0c2a19d5e4b8a97c31f60d2e8ab45"
 
+VALUES = {"auth.token_key": "k" * 32}
+"""Of settings whose default is none, where not every value will do."""
+
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -68,6 +71,24 @@ def test_every_setting_has_a_description_and_a_variable_of_its_own() -> None:
     names = [name for name, _ in setting_names()]
     assert len({variable(name) for name in names}) == len(names)
     assert all(field.description for _, field in setting_names())
+
+
+@pytest.mark.parametrize("name", [name for name, _ in setting_names()])
+def test_every_setting_is_read_from_its_variable(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section, _, key = name.rpartition(".")
+    values = load_settings().model_dump(mode="json")
+    value = values[section][key] if section else values[key]
+    if value is None or value == "**********":
+        value = VALUES.get(name, "7" if "url" not in name else "http://127.0.0.1:1")
+    monkeypatch.setenv(variable(name), value if isinstance(value, str) else json.dumps(value))
+    load_settings()
+
+
+def test_a_section_within_a_section_is_a_mapping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BAUKASTEN_LLM_LIMITS", '{"tokens_per_month": 5}')
+    assert load_settings().llm.limits.tokens_per_month == 5
 
 
 def test_secrets_are_made_once_and_are_the_owners_alone(tmp_path: Path) -> None:
