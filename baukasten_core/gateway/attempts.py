@@ -58,7 +58,9 @@ class Attempts:
         self, call: GatewayCall, route: Route, seconds: float, breaker: Breaker
     ) -> AsyncGenerator[Event, None]:
         instance = route.instance
-        request = replace(call.request, model=route.model, timeout=seconds)
+        request = call.request
+        if (request.model, request.timeout) != (route.model, seconds):
+            request = replace(request, model=route.model, timeout=seconds)
         price = self._prices.of(instance.name, route.model)
         reservation = await self._reserve(call, price)
         meter = Meter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -214,7 +215,7 @@ class Gateway:
 
     async def _begin(self, call: GatewayCall, instance: Instance, deadline: float) -> Begun:
         """One instance's answer, begun, unless it has failed too often of late."""
-        seconds = max(LEAST_SECONDS, deadline - time.monotonic())
+        seconds = max(LEAST_SECONDS, math.ceil(deadline - time.monotonic()))
         breaker = self._breakers[instance.name]
         breaker.require()
         try:
