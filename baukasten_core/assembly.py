@@ -33,7 +33,7 @@ from baukasten_core.documents.search import Searcher
 from baukasten_core.documents.service import Documents
 from baukasten_core.gateway.checks import instance_check
 from baukasten_core.gateway.leases import Leases
-from baukasten_core.gateway.usage import UsageWriter
+from baukasten_core.gateway.usage import Observe, UsageWriter
 from baukasten_core.health import blobs_check, embedder_check
 from baukasten_core.jobs import Jobs
 from baukasten_core.llm_parts import llm_caps
@@ -51,6 +51,7 @@ from baukasten_core.parts import (
 from baukasten_core.plugins import PluginHost
 from baukasten_core.services import Check, Services
 from baukasten_core.settings import Settings
+from baukasten_core.telemetry import traces_sent
 
 
 @asynccontextmanager
@@ -63,6 +64,7 @@ async def open_services(
     gateway: LLMGateway | None = None,
     checks: Mapping[str, Check] | None = None,
     remember: bool = False,
+    observe: Observe | None = None,
 ) -> AsyncIterator[Services]:
     """Build every service; close them at exit. Nothing optional that is down stops this.
 
@@ -70,6 +72,7 @@ async def open_services(
         embedder, gateway: handles to other processes; by default both run in this one.
         more_embedders: the same for those of `embedding.more`, by name.
         checks: further health checks, such as `application:worker`.
+        observe: is told what calls to language models used, every second.
         remember: for a process whose requests need the database for little but who asks.
 
     Raises:
@@ -78,6 +81,7 @@ async def open_services(
         SettingsError: a setting names a provider that is not there, or configures it wrongly.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(traces_sent(settings, "baukasten"))
         database = open_database(settings)
         stack.push_async_callback(database.close)
         await refuse_unsafe_role(database)
@@ -88,7 +92,7 @@ async def open_services(
         if remember:
             remembered = await stack.enter_async_context(Remembered(database.notices(CHANNEL)))
         if gateway is None:
-            usage = await stack.enter_async_context(UsageWriter(database))
+            usage = await stack.enter_async_context(UsageWriter(database, observe))
             caps_of = llm_caps(settings, database, remembered)
             limiter = await stack.enter_async_context(Leases(database, caps_of))
             gateway = own = build_gateway(settings, host, database, on_usage=usage, limiter=limiter)

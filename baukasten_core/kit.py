@@ -26,6 +26,7 @@ from baukasten_core.documents.access import within_project
 from baukasten_core.documents.kept import KeptFiles
 from baukasten_core.errors import NotFound, ProviderNotConfigured
 from baukasten_core.evidence.citations import Citation, cite
+from baukasten_core.gateway.tracing import traceparent
 from baukasten_core.projects.models import Project
 from baukasten_core.projects.residency import allowed_residency
 from baukasten_core.projects.service import get_project
@@ -235,6 +236,7 @@ class Kit:
             project_id=project_id,
             residency=allowed if residency is None else allowed.intersection(residency),
             api_key_id=self.principal.api_key_id,
+            traceparent=traceparent(),
         )
 
     async def residency(self, project_id: UUID | None = None) -> frozenset[str]:

@@ -333,6 +333,16 @@ class JobSettings(Section):
     stalled_seconds: float = Field(30.0, gt=0, description="When a silent job counts as stalled.")
 
 
+class TelemetrySettings(Section):
+    """Traces for an OpenTelemetry collector. They hold identifiers, never texts."""
+
+    otlp_endpoint: str | None = Field(
+        None,
+        description="Where spans are sent (OTLP over HTTP), such as "
+        "`http://127.0.0.1:4318/v1/traces`; needs `pip install baukasten-core[tracing]`.",
+    )
+
+
 class PluginSettings(Section):
     """Plugins."""
 
@@ -377,6 +387,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = SpeechSettings()
     privacy: PrivacySettings = PrivacySettings()
     jobs: JobSettings = JobSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     plugins: PluginSettings = PluginSettings()
 
     @classmethod

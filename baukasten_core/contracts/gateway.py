@@ -40,6 +40,7 @@ class GatewayCall:
         residency: regions where this data may be processed (the tenant's, narrowed by the
             project's).
         route: the route that led here; the gateway's own to fill in.
+        traceparent: the trace that it belongs to, as W3C writes it; empty for none.
     """
 
     request: GenerateRequest
@@ -50,6 +51,7 @@ class GatewayCall:
     residency: frozenset[str] = LOCAL
     api_key_id: UUID | None = None
     route: str = ""
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

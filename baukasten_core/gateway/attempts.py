@@ -18,6 +18,7 @@ from baukasten_core.gateway.limits import most_prompt_tokens
 from baukasten_core.gateway.meter import Meter, OnUsage, UsageRecord
 from baukasten_core.gateway.prices import Price, Prices
 from baukasten_core.gateway.routing import Route
+from baukasten_core.gateway.tracing import begin_span, end_span
 
 log = structlog.get_logger("baukasten.gateway")
 
@@ -63,7 +64,7 @@ class Attempts:
             request = replace(request, model=route.model, timeout=seconds)
         price = self._prices.of(instance.name, route.model)
         reservation = await self._reserve(call, price)
-        meter = Meter()
+        meter, span = Meter(), begin_span(call, route)
         events = checked_stream(
             cast("AsyncGenerator[Event, None]", instance.ready().generate(request)),
             seconds=seconds,
@@ -94,6 +95,7 @@ class Attempts:
             where = instance.name, instance.provider, route.model, route.region
             record = meter.record(call, *where, price)
             reservation.settle(record.usage, record.cost)
+            end_span(span, record, meter.finished)
             await self._keep(record)
 
     async def _reserve(self, call: GatewayCall, price: Price) -> Reservation:

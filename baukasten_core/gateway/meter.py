@@ -57,7 +57,7 @@ class Meter:
         self._at = datetime.now(UTC)
         self._first: float | None = None
         self._characters = 0
-        self._usage: Usage | None = None
+        self.finished: Finished | None = None
         self._error: str | None = None
         self._outcome: Outcome = "cancelled"
 
@@ -72,7 +72,7 @@ class Meter:
         if isinstance(event, TextDelta):
             self._characters += len(event.text)
         elif isinstance(event, Finished):
-            self._usage, self._outcome = event.usage, "answered"
+            self.finished, self._outcome = event, "answered"
 
     def error(self, kind: str) -> None:
         self._error = kind
@@ -87,7 +87,7 @@ class Meter:
         region: str,
         price: Price = FREE,
     ) -> UsageRecord:
-        usage = self._usage or self._estimate(call)
+        usage = self.finished.usage if self.finished else self._estimate(call)
         return UsageRecord(
             instance=instance,
             provider=provider,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -32,6 +32,10 @@ MOST_WAITING = 20_000
 BY_PROVIDER = text("SELECT * FROM core.admin_llm_usage(:since)")
 
 
+Observe = Callable[[Sequence[UsageRecord]], None]
+"""Counts records for somebody's metrics; in the background, and it does not raise."""
+
+
 class UsageWriter:
     """An `OnUsage` that writes in the background: no answer waits for the database.
 
@@ -40,8 +44,10 @@ class UsageWriter:
     Leaving the block writes what still waits. A process that is killed loses at most a second.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, observe: Observe | None = None) -> None:
         self._database = database
+        self._observe = observe
+        self._unseen: list[UsageRecord] = []
         self._waiting: list[UsageRecord] = []
         self._wake = asyncio.Event()
         self._closing = False
@@ -51,6 +57,8 @@ class UsageWriter:
         if record.tenant_id is None or record.user_id is None:
             return  # a program of its own, without an account
         self._waiting.append(record)
+        if self._observe is not None:
+            self._unseen.append(record)
         if len(self._waiting) >= BATCH:
             self._wake.set()
 
@@ -77,6 +85,9 @@ class UsageWriter:
         """Write what waits. What can't be written now is tried again later; what can never be
         (its account is gone) is dropped."""
         taken, self._waiting = self._waiting, []
+        if self._observe is not None:
+            unseen, self._unseen = self._unseen, []
+            self._observe(unseen)
         scopes: dict[tuple[UUID, UUID], list[UsageRecord]] = defaultdict(list)
         for record in taken:
             assert record.tenant_id is not None

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable
 
 from fastapi import APIRouter
+from opentelemetry import context, propagate
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,6 +42,7 @@ class RequestContext:
             return
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
+        _join_trace(scope)
 
         started = False
 
@@ -61,6 +63,13 @@ class RequestContext:
             # An answer that has begun stays without its end: the server cuts the connection.
             if not started:
                 await answer(scope, receive, send_with_headers)
+
+
+def _join_trace(scope: Scope) -> None:
+    """What is done for this request belongs to the trace that its caller names, if any."""
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            context.attach(propagate.extract({"traceparent": value.decode("latin-1")}))
 
 
 class ShortCuts:

@@ -43,12 +43,15 @@ class Ports:
     fallback_proxy: int
     replicas: range
     agent: int
+    metrics: int
 
 
 def choose_ports() -> Ports:
     """Free ones, so that several platforms run side by side."""
-    stretch = free_ports(66)
-    return Ports(fallback_proxy=stretch[0], agent=stretch[1], replicas=stretch[2:])
+    stretch = free_ports(67)
+    return Ports(
+        fallback_proxy=stretch[0], agent=stretch[1], metrics=stretch[2], replicas=stretch[3:]
+    )
 
 
 def secure_environment(home: Path) -> dict[str, str]:

@@ -101,6 +101,7 @@ def _start_ray(order: Mapping[str, Any], say: Say) -> None:
         num_cpus=max(MINIMUM_CPUS, os.cpu_count() or 1),
         include_dashboard=False,
         dashboard_agent_listen_port=order["agent_port"],
+        metrics_export_port=order["metrics_port"],
         object_store_memory=OBJECT_STORE_BYTES,
         temp_dir=order["ray_folder"],
         no_monitor=True,

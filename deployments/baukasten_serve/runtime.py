@@ -35,7 +35,7 @@ class Record:
     """What a platform says of itself while it runs, and leaves behind when it is killed.
 
     `run` is the value of `environment.RUN_ID` in its processes' environment; `supervisor` is the
-    process of `baukasten up`.
+    process of `baukasten up`. `metrics` is where Prometheus finds Ray's metrics and ours.
     """
 
     run: str
@@ -43,6 +43,7 @@ class Record:
     url: str
     ray_address: str = ""
     processes: tuple[ProcessId, ...] = field(default=())
+    metrics: str = ""
 
 
 class Home:
@@ -77,6 +78,7 @@ class Home:
             supervisor=ProcessId(**data["supervisor"]),
             url=data["url"],
             ray_address=data["ray_address"],
+            metrics=data["metrics"],
             processes=tuple(ProcessId(**process) for process in data["processes"]),
         )
 

@@ -47,6 +47,7 @@ class Supervisor:
         self._say = say
         self._home = Home(settings.home)
         self._run_id = uuid.uuid4().hex
+        self._metrics = ""
         self._database: Database | None = None
         self._launcher: subprocess.Popen[str] | None = None
         self._ray_address = ""
@@ -108,6 +109,7 @@ class Supervisor:
     def _launch_order(self) -> dict[str, Any]:
         assert self._database is not None
         settings, ports = self._settings, choose_ports()
+        self._metrics = f"http://127.0.0.1:{ports.metrics}/metrics"
         environment = local_environment(
             settings.home, ports, run=self._run_id, bind=settings.server.host
         )
@@ -116,6 +118,7 @@ class Supervisor:
             "config": str(self._config.path.resolve()),
             "port": settings.server.port,
             "agent_port": ports.agent,
+            "metrics_port": ports.metrics,
             "ray_folder": str(fresh_ray_folder(runtime_dir(settings.home))),
         }
 
@@ -192,6 +195,7 @@ class Supervisor:
         self._home.write(
             Record(
                 run=self._run_id,
+                metrics=self._metrics,
                 supervisor=processes.describe(psutil.Process()),
                 url=self._settings.public_url,
                 ray_address=self._ray_address,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from math import sqrt
 
@@ -28,6 +30,21 @@ def key(ada: Person) -> str:
 def client(platform: Platform, key: str) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=f"{platform.url}/v1", api_key=key, max_retries=0) as client:
         yield client
+
+
+def test_what_calls_used_is_among_rays_metrics(
+    platform: Platform, client: openai.OpenAI, ollama: OllamaEmulator
+) -> None:
+    client.chat.completions.create(model="", messages=HELLO)  # type: ignore[arg-type]
+    address = json.loads((platform.home / "run/platform.json").read_text())["metrics"]
+    wanted = ("ray_baukasten_llm_calls_total{", "ray_baukasten_llm_tokens_total{")
+    deadline = time.monotonic() + 60
+    while not all(name in (shown := httpx.get(address).text) for name in wanted):
+        assert time.monotonic() < deadline, "Ray exports them every few seconds"
+        time.sleep(0.5)
+    (line, *_) = [line for line in shown.splitlines() if line.startswith(wanted[0])]
+    assert 'provider="ollama"' in line
+    assert 'outcome="answered"' in line
 
 
 def test_chat_answers_and_says_who_it_was(client: openai.OpenAI, ollama: OllamaEmulator) -> None:

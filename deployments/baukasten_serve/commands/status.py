@@ -38,6 +38,7 @@ def status(config_path: Path | None, as_json: bool) -> None:
     state = {
         "running": True,
         "url": record.url,
+        "metrics": record.metrics,
         "pid": supervisor.pid,
         "health": health(local_url(settings)),
         "processes": memory([supervisor, *processes.family(supervisor.pid)]),
@@ -75,7 +76,7 @@ def _text(state: dict[str, Any]) -> str:
     for row in found.get("components", ()):
         reason = f": {row['reason']}" if row.get("reason") else ""
         lines.append(f"  {row['kind']:12} {row['name']:20} {row['status']}{reason}")
-    lines.append("")
+    lines += ["", f"metrics for Prometheus: {state['metrics']}", ""]
     total = sum(row["mib"] for row in state["processes"])
     lines += [
         f"  {row['mib']:8.1f} MiB  {row['pid']:>7}  {row['name']}" for row in state["processes"]

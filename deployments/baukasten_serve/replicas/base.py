@@ -17,6 +17,7 @@ from baukasten_core.contracts.embedding import EmbeddingProvider, EmbeddingSpace
 from baukasten_core.contracts.gateway import LLMGateway
 from baukasten_core.documents.embedders import DEFAULT, Embedder
 from baukasten_core.errors import ProviderUnavailable, Unavailable
+from baukasten_core.gateway.usage import Observe
 from baukasten_core.logs import configure_logs
 from baukasten_core.plugins import PluginHost
 from baukasten_core.services import Services
@@ -79,6 +80,7 @@ class Replica:
         embedder: EmbeddingProvider | None = None,
         more_embedders: Mapping[str, EmbeddingProvider] | None = None,
         gateway: LLMGateway | None = None,
+        observe: Observe | None = None,
     ) -> ASGIApp:
         """An ingress with these routers and the whole platform's authentication and errors."""
 
@@ -90,6 +92,7 @@ class Replica:
                 more_embedders=more_embedders,
                 gateway=gateway,
                 remember=True,
+                observe=observe,
             )
             async with opened as self._services:
                 app.state.services = self._services

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from baukasten_core.contracts.gateway import GatewayCall, GatewayEvent, ModelListing
 from baukasten_core.http import anthropic_routes, openai_routes, usage_routes
 from baukasten_serve.replicas.base import Replica
+from baukasten_serve.usage_metrics import UsageMetrics
 
 
 class Gateway(Replica):
@@ -17,7 +18,7 @@ class Gateway(Replica):
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         routers = openai_routes.router, anthropic_routes.router, usage_routes.router
-        return self.small_app(*routers, **self.embedder_handles())
+        return self.small_app(*routers, **self.embedder_handles(), observe=UsageMetrics())
 
     async def models(self, residency: frozenset[str], instance: str | None) -> ModelListing:
         return await self.services.gateway.models(residency, instance)
