@@ -15,6 +15,7 @@ from baukasten_core.contracts.speech import SpeechProvider
 from baukasten_core.db.session import Database
 from baukasten_core.errors import SettingsError, StartupRefused, misfits
 from baukasten_core.gateway.audited import refusals_to_audit
+from baukasten_core.gateway.cache import Answers
 from baukasten_core.gateway.gateway import Gateway
 from baukasten_core.gateway.instances import build_instances
 from baukasten_core.gateway.leases import Limiter
@@ -100,6 +101,7 @@ def build_gateway(
         retries=settings.llm.retries,
         prices=llm_prices(settings),
         limiter=limiter,
+        cache=Answers(database, minutes * 60) if (minutes := settings.llm.cache_minutes) else None,
         on_refused=refusals_to_audit(database),
         on_usage=on_usage,
     )

@@ -297,6 +297,13 @@ class LLMSettings(Section):
         gt=0,
         description="After which counts as used what a process that died had set aside.",
     )
+    cache_minutes: float | None = Field(
+        None,
+        gt=0,
+        le=1440,
+        description="For how long the same question in the same tenant gets the answer that was "
+        "given before. Unset: never.",
+    )
     timeout: float = Field(
         1800.0,
         ge=1,

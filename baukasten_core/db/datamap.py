@@ -68,6 +68,13 @@ CORE_DATA_MAP: tuple[PersonalData, ...] = (
         retention="a year",
         retention_days=365,
     ),
+    PersonalData(
+        *("llm_cache", "people who asked a language model first", "the same answer again"),
+        "legitimate_interests",
+        retention="as `llm.cache_minutes` says, at most a day",
+        retention_days=1,
+        exclude=("key",),
+    ),
     # --- accountability
     PersonalData(
         *("audit", ACCOUNT, "to show who did what (ids only)", "legal_obligation"),

@@ -55,6 +55,12 @@ class Attempts:
         routed = Routed(instance.name, instance.provider, route.model, route.region)
         return Begun(routed, first, events)
 
+    async def repeated(self, call: GatewayCall, answer: Answer) -> None:
+        """An answer that was there already is recorded, and costs nothing."""
+        routed = answer.routed
+        where = routed.instance, routed.provider, routed.model, routed.region
+        await self._keep(replace(Meter().record(call, *where), outcome="cached", usage=Usage()))
+
     async def _events(
         self, call: GatewayCall, route: Route, seconds: float, breaker: Breaker
     ) -> AsyncGenerator[Event, None]:

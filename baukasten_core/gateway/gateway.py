@@ -30,6 +30,7 @@ from baukasten_core.errors import (
 )
 from baukasten_core.gateway.attempts import Attempts, Begun
 from baukasten_core.gateway.breaker import Breaker
+from baukasten_core.gateway.cache import Cache, recording
 from baukasten_core.gateway.catalogue import Catalogue, not_found
 from baukasten_core.gateway.forms import Form, formed
 from baukasten_core.gateway.instances import Instance
@@ -72,6 +73,7 @@ class Gateway:
         retries: how often everybody is asked again when nobody answered and nothing was begun.
         prices: of tokens, for the records and the limiter.
         limiter: sets aside what a call may cost.
+        cache: of answers to the same question; none by default.
         on_refused: writes the audit entry of a refused call.
         on_usage: keeps the record of each attempt.
     """
@@ -85,6 +87,7 @@ class Gateway:
         retries: int = 1,
         prices: Prices | None = None,
         limiter: Limiter | None = None,
+        cache: Cache | None = None,
         on_refused: OnRefused | None = None,
         on_usage: OnUsage | None = None,
     ) -> None:
@@ -95,6 +98,7 @@ class Gateway:
         self._retries = retries
         self._attempts = Attempts(prices or Prices(), limiter, on_usage)
         self._breakers = {name: Breaker() for name in self.instances}
+        self._cache = cache
         self._on_refused = on_refused
         self._catalogue = Catalogue()
 
@@ -157,6 +161,20 @@ class Gateway:
     # --- answers ------------------------------------------------------------------------------
 
     async def generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
+        if self._cache is None or call.tenant_id is None or call.user_id is None:
+            events = self._generated(call)
+        elif (answer := await self._cache.find(call)) is not None:
+            await self._attempts.repeated(call, answer)
+            for event in events_of(answer):
+                yield event
+            return
+        else:
+            events = recording(call, self._generated(call), self._cache)
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def _generated(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
         schema = call.request.response_schema
         if schema is not None:
             answer = await self._answer(call, partial(self._in_form, form=Form(schema)))

@@ -15,16 +15,16 @@ from baukasten_core.contracts.streams import CHARACTERS_PER_TOKEN, prompt_tokens
 from baukasten_core.errors import ProviderTimeout
 from baukasten_core.gateway.prices import FREE, Price
 
-Outcome = Literal["answered", "failed", "interrupted", "cancelled"]
+Outcome = Literal["answered", "failed", "interrupted", "cancelled", "cached"]
 
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
     """One attempt at one instance.
 
-    `failed`: no output came; `interrupted`: it broke off; `cancelled`: the caller left. `error`
-    is the problem type. Times in milliseconds; `first_ms` until the first output. `cost` in
-    millionths of the platform's currency.
+    `failed`: no output came; `interrupted`: it broke off; `cancelled`: the caller left; `cached`:
+    nobody was asked, so nothing was used. `error` is the problem type. Times in milliseconds;
+    `first_ms` until the first output. `cost` in millionths of the platform's currency.
     """
 
     instance: str

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text, func
+from sqlalchemy import BigInteger, ForeignKey, Index, Text, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from baukasten_core.db.base import CoreBase, TenantOwned
@@ -44,6 +45,27 @@ class LlmUsage(TenantOwned, CoreBase):
         return (
             *base,
             Index(None, "tenant_id", "created_at"),
+            Index(None, "user_id"),
+            Index(None, "created_at"),
+        )
+
+
+class LlmCache(TenantOwned, CoreBase):
+    """An answer, by what was asked; see `cache.key_of`."""
+
+    __tablename__ = "llm_cache"
+
+    key: Mapped[str] = mapped_column(Text)
+    answer: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        base: tuple[Any, ...] = super().__table_args__
+        return (
+            *base,
+            UniqueConstraint("tenant_id", "key"),
+            Index(None, "tenant_id"),
             Index(None, "user_id"),
             Index(None, "created_at"),
         )
