@@ -148,7 +148,8 @@ class OpenAIWire:
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(seconds, sock_connect=self.config.connect_timeout)
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        # Some servers fail at listing and close the connection then, just when it is used again.
+        headers = {"Content-Type": "application/json"} if body else {"Connection": "close"}
         try:
             async with self._http.request(
                 method,
