@@ -17,7 +17,7 @@ def test_it_says_which_benchmarks_there_are() -> None:
     answer = CliRunner().invoke(bench, ["nothing"])
     assert answer.exit_code == 2
     assert (
-        "there is no benchmark `nothing`; say which one: embedding, ingest, projects, recall"
+        "there is no benchmark `nothing`; say which one: embedding, gateway, inference, ingest"
         in answer.output
     )
 

@@ -1,0 +1,1 @@
+"""What a model really gives: throughput and waiting times at rising concurrency."""
