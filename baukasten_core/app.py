@@ -102,7 +102,9 @@ def create_app(
     return app
 
 
-def new_app(title: str, max_body_mib: int, lifespan: Any, routers: Sequence[APIRouter]) -> FastAPI:
+def new_app(
+    title: str, max_body_mib: int, lifespan: Any, routers: Sequence[APIRouter] = ()
+) -> FastAPI:
     """An application with these routes and what all of ours share: errors, limits, request ids,
     offline docs."""
     app = FastAPIOffline(title=title, version=__version__, lifespan=lifespan)

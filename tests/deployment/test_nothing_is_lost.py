@@ -3,6 +3,7 @@ promised is kept, what can't be done is said, and no replica has to be started a
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -393,11 +394,37 @@ def test_errors_of_a_model_are_never_errors_of_ours(
     problem(answer, answer.status_code)
 
 
-def test_a_client_that_goes_away_stops_the_model(ada: Person, ollama: OllamaEmulator) -> None:
+COUNT = {"messages": [{"role": "user", "content": "Count."}], "model": "ollama/tiny"}
+LEFT: dict[str, tuple[str, dict[str, Any]]] = {
+    "a stream by handle": ("/llm/generate", {"prompt": "Count.", "stream": True}),
+    "an answer by handle": ("/llm/generate", {"prompt": "Count."}),
+    "a stream": ("/v1/chat/completions", {**COUNT, "stream": True}),
+    "an answer": ("/v1/chat/completions", COUNT),
+    "a message": ("/v1/messages", {**COUNT, "max_tokens": 2000}),
+}
+
+
+@pytest.mark.parametrize("how", LEFT)
+def test_a_client_that_goes_away_stops_the_model_within_a_second(
+    how: str, ada: Person, platform: Platform, ollama: OllamaEmulator
+) -> None:
     ollama.reply = Reply(" ".join(["word"] * 2000))
     ollama.faults.piece_delay = 0.05
-    body = {"prompt": "Count.", "provider": "ollama", "stream": True}
-    with ada.http.stream("POST", "/llm/generate", json=body) as response:
-        next(response.iter_lines())
-    (chat,) = [request for request in ollama.requests if request.path == "/api/chat"]
-    assert chat.left.wait(20)
+    path, body = LEFT[how]
+
+    async def ask_and_leave() -> bool:
+        headers = dict(ada.http.headers)
+        async with httpx.AsyncClient(base_url=platform.url, headers=headers, timeout=60) as client:
+            asking = asyncio.create_task(client.post(path, json=body))
+            await asyncio.to_thread(until, lambda: _chats(ollama), 20)
+            (chat,) = _chats(ollama)
+            await asyncio.sleep(0.3)  # it is in the middle of its answer
+            assert not asking.done()
+            asking.cancel()
+            return bool(await asyncio.to_thread(chat.left.wait, 1.0))
+
+    assert asyncio.run(ask_and_leave())
+
+
+def _chats(ollama: OllamaEmulator) -> list[Any]:
+    return [request for request in ollama.requests if request.path == "/api/chat"]

@@ -5,6 +5,7 @@ Not through OpenAI's SDK, see docs/decisions/openai-wire-without-sdk.md.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -70,8 +71,11 @@ class OpenAIWire:
 
     async def models(self) -> Sequence[Model]:
         self.check()
-        async with self._asked("GET", "/models", LIST_SECONDS) as content:
-            listed = object_of(await content.read())
+        try:
+            async with asyncio.timeout(LIST_SECONDS), self._asked("GET", "/models") as content:
+                listed = object_of(await content.read())
+        except TimeoutError:
+            raise timed_out(self.title) from None
         try:
             return [model_of(model) for model in listed["data"]]
         except (LookupError, TypeError, AttributeError):
@@ -80,7 +84,7 @@ class OpenAIWire:
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         self.check()
         body = to_json(body_of(request, self.config.max_tokens_field))
-        asked = self._asked("POST", "/chat/completions", request.timeout, body, request.model)
+        asked = self._asked("POST", "/chat/completions", body, request.model)
         spoken, events = Spoken(), EventData()
         async with asked as content:
             async for piece in content.iter_any():
@@ -123,7 +127,11 @@ class OpenAIWire:
                 limit=0,
                 ssl=ssl.create_default_context(cafile=str(trusted)) if trusted else True,
             ),
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={
+                "Content-Type": "application/json",
+                **({"Authorization": f"Bearer {key}"} if key else {}),
+            },
+            timeout=aiohttp.ClientTimeout(None, sock_connect=self.config.connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept-Encoding",),
             proxy=self.config.proxy,
@@ -141,22 +149,21 @@ class OpenAIWire:
 
     @asynccontextmanager
     async def _asked(
-        self, method: str, path: str, seconds: float, body: bytes | None = None, model: str = ""
+        self, method: str, path: str, body: bytes | None = None, model: str = ""
     ) -> AsyncIterator[aiohttp.StreamReader]:
-        """What the server answers; raises the contract's errors, also while it is read."""
+        """What the server answers; raises the contract's errors, also while it is read. How long
+        that may take is the caller's to say."""
         await load("aiohttp")
         import aiohttp
 
-        timeout = aiohttp.ClientTimeout(seconds, sock_connect=self.config.connect_timeout)
         # Some servers fail at listing and close the connection then, just when it is used again.
-        headers = {"Content-Type": "application/json"} if body else {"Connection": "close"}
+        headers = None if body else {"Connection": "close"}
         try:
             async with self._http.request(
                 method,
                 self._url + path,
                 data=body,
                 headers=headers,
-                timeout=timeout,
                 allow_redirects=False,
             ) as response:
                 if response.status != 200:
@@ -166,8 +173,6 @@ class OpenAIWire:
                 yield response.content
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectionError):
             raise unreachable(self.title, self.config.base_url) from None
-        except TimeoutError:
-            raise timed_out(self.title) from None
         except (aiohttp.ClientError, ValueError):
             raise self._unreadable() from None
 

@@ -18,7 +18,7 @@ class EmulatedModel:
     """A model an emulator has. `hosted`: as Ollama marks the ones it passes on."""
 
     name: str
-    context: int = 4096
+    context: int = 32_768
     hosted: bool = False
     tools: bool = True
     embedding: bool = False

@@ -110,7 +110,7 @@ async def command(*arguments: str) -> Result:
 async def test_the_command_lists_models(shell: pytest.MonkeyPatch, ollama: OllamaEmulator) -> None:
     ollama.loaded = ("tiny:latest",)
     listed = await command("list")
-    assert "ollama/tiny:latest  (local, 4096 tokens, in memory)" in listed.stdout
+    assert "ollama/tiny:latest  (local, 32768 tokens, in memory)" in listed.stdout
     assert "anthropic: Anthropic API key not configured" in listed.stderr
     machine = json.loads((await command("list", "--json")).stdout)
     assert machine["total"] == len(machine["models"])
