@@ -113,6 +113,7 @@ def test_only_the_http_port_is_bound_to_an_address(folder: Path) -> None:
     assert [bind for bind in binds if not bind.startswith("unix@")] == ["192.0.2.7:18123"]
     assert "mode 666" not in safe
     assert "httplog" not in safe
+    assert "splice" not in safe  # else a client that goes away is not always noticed
     assert "500.http" in safe
     assert "errorfile 503" in safe
     assert rewrite(safe, Options(str(folder))) == safe
