@@ -41,6 +41,34 @@ def chat(session: Session) -> None:
     session.check(streamed.text.rstrip().endswith("data: [DONE]"))
 
 
+def messages(session: Session) -> None:
+    """POST /v1/messages, in Anthropic's shapes, whole and streamed."""
+    turns = [{"role": "user", "content": QUESTION}]
+    project = session.id_of("project")
+    body = {"model": EXTRACTIVE, "messages": turns, "max_tokens": 500, "project_id": project}
+    answer = session.json("POST", "/v1/messages", json=body)
+    session.check(SENTENCE in answer["content"][0]["text"])
+    streamed = session.call("POST", "/v1/messages", json={**body, "stream": True})
+    session.check("event: message_stop" in streamed.text)
+
+
+def usage(session: Session) -> None:
+    """GET /v1/usage, as JSON and as CSV."""
+    session.json("GET", "/v1/usage")
+    table = session.call("GET", "/v1/usage", params={"format": "csv"})
+    session.check(table.headers["content-type"].startswith("text/csv"))
+
+
+def limits(session: Session) -> None:
+    """PUT and DELETE /tenants/{id}/limits/{subject}: a rate that nobody reaches."""
+    (personal,) = [row for row in session.json("GET", "/tenants") if row["personal"]]
+    path = f"/tenants/{personal['id']}/limits"
+    session.call("PUT", f"{path}/tenant", 204, json={"requests_per_minute": 1_000_000})
+    (row,) = session.json("GET", path)
+    session.check(row["requests_per_minute"] == 1_000_000)
+    session.call("DELETE", f"{path}/tenant", 204)
+
+
 def openai_models(session: Session) -> None:
     """GET /v1/models."""
     session.check(session.json("GET", "/v1/models")["object"] == "list")
@@ -53,4 +81,7 @@ def embeddings(session: Session) -> None:
     session.check([row["index"] for row in answer["data"]] == [0, 1])
 
 
-STEPS = (generate, models, embed, chat, openai_models, embeddings)
+STEPS = (
+    *(generate, models, embed, chat, messages),
+    *(openai_models, embeddings, usage, limits),
+)
