@@ -213,22 +213,21 @@ class Kit:
         Args:
             residency: regions that this one request may be processed in, of those that may be.
         """
-        call = await self.call(request, provider, project_id, residency)
-        events = cast("AsyncGenerator[GatewayEvent, None]", self.services.gateway.generate(call))
-        async with aclosing(events):
+        asked = await self.asked(request, provider, project_id, residency)
+        async with aclosing(asked) as events:
             async for event in events:
                 yield event
 
-    async def call(
+    async def asked(
         self,
         request: GenerateRequest,
         provider: str | None = None,
         project_id: UUID | None = None,
         residency: Collection[str] | None = None,
-    ) -> GatewayCall:
-        """What `ask` gives to the gateway."""
+    ) -> AsyncGenerator[GatewayEvent, None]:
+        """The gateway's events, which `ask` passes on; whoever takes them closes them."""
         allowed = await self.residency(project_id)
-        return GatewayCall(
+        call = GatewayCall(
             request=request,
             instance=provider,
             tenant_id=self.principal.tenant_id,
@@ -238,6 +237,7 @@ class Kit:
             api_key_id=self.principal.api_key_id,
             traceparent=traceparent(),
         )
+        return cast("AsyncGenerator[GatewayEvent, None]", self.services.gateway.generate(call))
 
     async def residency(self, project_id: UUID | None = None) -> frozenset[str]:
         """The regions where the caller's data may be processed, in a project or in the tenant.

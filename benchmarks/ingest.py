@@ -22,8 +22,8 @@ from baukasten_serve.testing import Platform
 
 from benchmarks.embedding.ours import api_key
 from benchmarks.load import Connection, Request
+from benchmarks.results import keep
 
-RESULTS = Path(__file__).parent / "results"
 COUNT = 5_000
 UPLOADERS = 8
 EMBEDDED_AT_ONCE = 32
@@ -124,8 +124,7 @@ def main() -> None:
     )
     found = {"cores": len(os.sched_getaffinity(0)), "documents": len(texts), **row}
     print(json.dumps(found, indent=2))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "ingest.json").write_text(json.dumps(found, indent=2) + "\n")
+    keep("ingest", found)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import secrets
 import statistics
-from pathlib import Path
 
 from baukasten_core.testing.people import Person
 from benchmarks.load import Request, Result, run
+from benchmarks.results import keep
 
-RESULTS = Path(__file__).parent / "results"
 PROJECTS = 10
 
 
@@ -60,8 +58,7 @@ def main() -> None:
     figures = report(asyncio.run(measure(arguments.url, arguments.seconds, arguments.repeats)))
     for name, value in figures.items():
         print(f"{name:<28} {value}")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "projects.json").write_text(json.dumps(figures, indent=2) + "\n")
+    keep("projects", figures)
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ from baukasten_core.db.roles import Roles
 from baukasten_core.db.session import Database
 from baukasten_core.db.urls import app_url
 from baukasten_core.providers.storage.pgvector_store import PgVectorConfig, PgVectorStore, literal
+from benchmarks.results import keep
 from benchmarks.search.collection import without_index
 
-RESULTS = Path(__file__).parent / "results"
 SPACE = EmbeddingSpace("benchmark", "clusters", "1", dimensions=384)
 SIZES = [50, 100, 200, 500, 1_000, 2_000, 3_000, 4_000, 5_000, 1_000, 2_000, 500, 100, 50, 200]
 SIZES += [3_000, 6_000, 20_000, 24_000, 50_000]
@@ -116,8 +116,7 @@ def main() -> None:
         finally:
             server.stop()
     found = {"cores": len(os.sched_getaffinity(0)), "tenants": len(rows), "rows": rows}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "recall.json").write_text(json.dumps(found, indent=2) + "\n")
+    keep("recall", found)
 
 
 if __name__ == "__main__":

@@ -164,18 +164,12 @@ class Answer:
 
 async def collect(events: AsyncIterator[GatewayEvent]) -> Answer:
     """The whole answer; raises what iterating raises, and StreamInterrupted when it has no end."""
-    routed: Routed | None = None
-    rest: list[Event] = []
-    async for event in events:
-        if isinstance(event, Routed):
-            routed = event
-        else:
-            rest.append(event)
-    return collected(routed, rest)
+    return collected([event async for event in events])
 
 
-def collected(routed: Routed | None, events: Sequence[Event]) -> Answer:
+def collected(events: Sequence[GatewayEvent]) -> Answer:
     """The answer that these events make; raises StreamInterrupted when it has no end."""
+    routed = next((event for event in events if isinstance(event, Routed)), None)
     last = events[-1] if events else None
     if routed is None or not isinstance(last, Finished):
         raise StreamInterrupted("the model's answer broke off before its end; ask again")

@@ -1,4 +1,5 @@
-"""Helpers for authors of LLM providers: what the contract asks of a stream, written once."""
+"""What the contract asks of a provider's stream, written once: around every provider, so that its
+author need not keep time; and estimates for servers that count no tokens."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Begun:
     async def collect(self) -> Answer:
         """The whole answer."""
         rest = [event async for event in self.events]
-        return collected(self.routed, [self.first, *rest])
+        return collected([self.routed, self.first, *rest])
 
 
 class Attempts:
@@ -64,15 +64,15 @@ class Attempts:
     async def _events(
         self, call: GatewayCall, route: Route, seconds: float, breaker: Breaker
     ) -> AsyncGenerator[Event, None]:
-        instance = route.instance
-        request = call.request
+        instance, request = route.instance, call.request
+        provider = instance.ready()
         if (request.model, request.timeout) != (route.model, seconds):
             request = replace(request, model=route.model, timeout=seconds)
         price = self._prices.of(instance.name, route.model)
         reservation = await self._reserve(call, price)
         meter, span = Meter(), begin_span(call, route)
         events = checked_stream(
-            cast("AsyncGenerator[Event, None]", instance.ready().generate(request)),
+            cast("AsyncGenerator[Event, None]", provider.generate(request)),
             seconds=seconds,
             name=f"`{instance.name}`",
             first_seconds=instance.first_seconds,

@@ -4,7 +4,6 @@ a while, and gone with the person who asked first."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator
 from dataclasses import asdict, replace
 from typing import Any, Protocol
 
@@ -13,14 +12,8 @@ from pydantic_core import to_json
 from sqlalchemy import text
 
 from baukasten_core.contracts.auth import Scope
-from baukasten_core.contracts.gateway import (
-    Answer,
-    GatewayCall,
-    GatewayEvent,
-    Routed,
-    collected,
-)
-from baukasten_core.contracts.llm import Event, Finished, ToolCall, Usage
+from baukasten_core.contracts.gateway import Answer, GatewayCall, Routed
+from baukasten_core.contracts.llm import Finished, ToolCall, Usage
 from baukasten_core.db.session import Database
 from baukasten_core.errors import Unavailable
 from baukasten_core.gateway.residency import is_allowed
@@ -45,12 +38,12 @@ KEEP = text(
 class Cache(Protocol):
     """Keeps answers."""
 
-    async def find(self, call: GatewayCall) -> Answer | None:
-        """One that was given to the same question where this data may go; never raises for want
-        of a database."""
+    async def find(self, key: str, call: GatewayCall) -> Answer | None:
+        """One that was given to the same question (`key_of`) where this data may go; never raises
+        for want of a database."""
         ...
 
-    async def keep(self, call: GatewayCall, answer: Answer) -> None: ...
+    async def keep(self, key: str, call: GatewayCall, answer: Answer) -> None: ...
 
 
 class Answers:
@@ -60,8 +53,8 @@ class Answers:
         self._database = database
         self._seconds = seconds
 
-    async def find(self, call: GatewayCall) -> Answer | None:
-        values = {"tenant": call.tenant_id, "key": key_of(call), "seconds": self._seconds}
+    async def find(self, key: str, call: GatewayCall) -> Answer | None:
+        values = {"tenant": call.tenant_id, "key": key, "seconds": self._seconds}
         try:
             async with self._database.transaction(_scope(call)) as session:
                 found = (await session.execute(FIND, values)).scalar_one_or_none()
@@ -72,32 +65,16 @@ class Answers:
             return None
         return answer
 
-    async def keep(self, call: GatewayCall, answer: Answer) -> None:
+    async def keep(self, key: str, call: GatewayCall, answer: Answer) -> None:
         written = to_json(asdict(answer)).decode()
         if len(written) > MOST_BYTES or "\\u0000" in written:
             return
         try:
             async with self._database.transaction(_scope(call)) as session:
-                await session.execute(KEEP, {"key": key_of(call), "answer": written})
+                await session.execute(KEEP, {"key": key, "answer": written})
         except Exception as error:
             # The caller has their answer; only the next one waits for theirs again.
             log.info("an answer was not cached", error=type(error).__name__)
-
-
-async def recording(
-    call: GatewayCall, events: AsyncGenerator[GatewayEvent, None], cache: Cache
-) -> AsyncGenerator[GatewayEvent, None]:
-    """`events`, kept when they are whole."""
-    routed: Routed | None = None
-    seen: list[Event] = []
-    async for event in events:
-        if isinstance(event, Routed):
-            routed = event
-        else:
-            seen.append(event)
-        if isinstance(event, Finished):
-            await cache.keep(call, collected(routed, seen))
-        yield event
 
 
 def key_of(call: GatewayCall) -> str:

@@ -65,6 +65,5 @@ def not_found(instance: Instance, name: str, models: Sequence[Model]) -> ModelNo
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     has = f"It has {there}{more}." if names else "It has no models yet."
     wanted = f"`{instance.name}` has no model `{name}`. " if name else f"`{instance.name}`: "
-    pull = instance.llm is not None and instance.llm.capabilities.pull
-    hint = f"Fetch it with `baukasten models pull {name or 'MODEL'}`." if pull else None
+    hint = f"Fetch it with `baukasten models pull {name or 'MODEL'}`." if instance.pulls else None
     return ModelNotFound(f"{wanted}{has}", hint=hint, models=names)

@@ -19,8 +19,10 @@ from baukasten_core.contracts.gateway import (
     ListedModel,
     ModelListing,
     UnavailableInstance,
+    collected,
     events_of,
 )
+from baukasten_core.contracts.llm import Finished
 from baukasten_core.errors import (
     BaukastenError,
     ModelNotFound,
@@ -30,7 +32,7 @@ from baukasten_core.errors import (
 )
 from baukasten_core.gateway.attempts import Attempts, Begun
 from baukasten_core.gateway.breaker import Breaker
-from baukasten_core.gateway.cache import Cache, recording
+from baukasten_core.gateway.cache import Cache, key_of
 from baukasten_core.gateway.catalogue import Catalogue, not_found
 from baukasten_core.gateway.forms import Form, formed
 from baukasten_core.gateway.instances import Instance
@@ -160,18 +162,27 @@ class Gateway:
 
     # --- answers ------------------------------------------------------------------------------
 
-    async def generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
+    def generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
         if self._cache is None or call.tenant_id is None or call.user_id is None:
-            events = self._generated(call)
-        elif (answer := await self._cache.find(call)) is not None:
+            return self._generated(call)
+        return self._repeated(call, self._cache)
+
+    async def _repeated(
+        self, call: GatewayCall, cache: Cache
+    ) -> AsyncGenerator[GatewayEvent, None]:
+        """The answer that was given before, else one that is kept when it is whole."""
+        key = key_of(call)
+        if (answer := await cache.find(key, call)) is not None:
             await self._attempts.repeated(call, answer)
             for event in events_of(answer):
                 yield event
             return
-        else:
-            events = recording(call, self._generated(call), self._cache)
-        async with aclosing(events):
+        seen: list[GatewayEvent] = []
+        async with aclosing(self._generated(call)) as events:
             async for event in events:
+                seen.append(event)
+                if isinstance(event, Finished):
+                    await cache.keep(key, call, collected(seen))
                 yield event
 
     async def _generated(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:

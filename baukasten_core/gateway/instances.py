@@ -60,6 +60,11 @@ class Instance:
         return self.llm is not None and self.llm.capabilities.needs_sources
 
     @property
+    def pulls(self) -> bool:
+        """Its server can fetch models."""
+        return self.llm is not None and self.llm.capabilities.pull
+
+    @property
     def destination(self) -> Destination:
         return Destination("llm", self.name, self.region, f"llm.instances.{self.name}.region")
 

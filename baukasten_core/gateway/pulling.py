@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from baukasten_core.contracts.llm import LLMProvider, PullingProvider
+from baukasten_core.contracts.llm import PullingProvider
 from baukasten_core.errors import BadRequest, ProviderTimeout
 from baukasten_core.gateway.instances import Instance
 from baukasten_core.gateway.routing import named
@@ -14,7 +14,7 @@ from baukasten_core.gateway.routing import named
 def pulling(instances: Mapping[str, Instance], name: str | None) -> PullingProvider:
     """The instance of that name, else the first that can fetch models; raises BadRequest."""
     asked = [named(name, instances)] if name else list(instances.values())
-    able = [instance for instance in asked if _can(instance.llm)]
+    able = [instance for instance in asked if instance.pulls]
     if not able:
         who = f"`{name}` can't" if name else "No configured instance can"
         raise BadRequest(f"{who} fetch models.", hint="Add the model on the server itself.")
@@ -36,7 +36,3 @@ async def fetch(instance: Instance, model: str, seconds: float) -> None:
         raise ProviderTimeout(
             f"`{instance.name}` is still fetching `{model}`; ask again in some minutes."
         ) from None
-
-
-def _can(llm: LLMProvider | None) -> bool:
-    return llm is not None and llm.capabilities.pull

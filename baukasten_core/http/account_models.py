@@ -49,6 +49,9 @@ Name = Annotated[
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
 Regions = Annotated[list[Region], Field(min_length=1, max_length=20)]
+FewerRegions = Annotated[
+    Regions | None, Field(description="Regions this may be processed in: fewer than usual.")
+]
 
 
 class UserOut(BaseModel):

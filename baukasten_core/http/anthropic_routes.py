@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Response
@@ -84,8 +84,7 @@ async def messages(body: MessagesIn, kit: KitByKey) -> Response:
     provider, model = split(body.model, {name.lower() for name in settings.instances})
     sources = await sources_for(kit, body.project_id, body.question, body.sources)
     request = request_from(body, model=model, sources=sources, timeout=settings.timeout)
-    call = await kit.call(request, provider, body.project_id, body.residency)
-    events = cast("AsyncGenerator[GatewayEvent, None]", kit.services.gateway.generate(call))
+    events = await kit.asked(request, provider, body.project_id, body.residency)
     if not body.stream:
         answer = _whole(await collect(events))
         return Response(answer.model_dump_json(), media_type="application/json")

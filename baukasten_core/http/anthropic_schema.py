@@ -20,7 +20,7 @@ from baukasten_core.contracts.llm import (
     ToolCall,
 )
 from baukasten_core.errors import BadRequest
-from baukasten_core.http.account_models import Regions
+from baukasten_core.http.account_models import FewerRegions
 from baukasten_core.http.llm_sources import PlainText, SourceIn, with_sources
 
 
@@ -162,9 +162,7 @@ class MessagesIn(BaseModel):
     output_config: OutputConfig | None = None
     stream: bool = False
     project_id: UUID | None = None
-    residency: Regions | None = Field(
-        None, description="Regions this may be processed in: fewer than usual."
-    )
+    residency: FewerRegions = None
     sources: list[SourceIn] = Field(default_factory=list, max_length=200)
     timeout: float | None = Field(None, ge=1, le=600)
 

@@ -15,7 +15,7 @@ from baukasten_core.contracts.gateway import GatewayEvent, Routed, collect
 from baukasten_core.contracts.llm import Finished, GenerateRequest, Message, TextDelta, Usage
 from baukasten_core.errors import BaukastenError, Forbidden
 from baukasten_core.http import sse
-from baukasten_core.http.account_models import Regions
+from baukasten_core.http.account_models import FewerRegions
 from baukasten_core.http.dependencies import CurrentKit, ServicesDep
 from baukasten_core.http.embeddings_routes import embedder_of
 from baukasten_core.http.errors import problem_responses
@@ -57,9 +57,7 @@ class GenerateIn(BaseModel):
     timeout: float | None = Field(None, ge=1, le=600, description="Seconds. Unset: llm.timeout.")
     system: PlainText | None = None
     project_id: UUID | None = None
-    residency: Regions | None = Field(
-        None, description="Regions this may be processed in: fewer than usual."
-    )
+    residency: FewerRegions = None
     sources: list[SourceIn] = Field(default_factory=list, max_length=200)
     stream: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from contextvars import Token
 
 from fastapi import APIRouter
 from opentelemetry import context, propagate
@@ -42,7 +43,7 @@ class RequestContext:
             return
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
-        _join_trace(scope)
+        trace = _join_trace(scope)
 
         started = False
 
@@ -63,13 +64,17 @@ class RequestContext:
             # An answer that has begun stays without its end: the server cuts the connection.
             if not started:
                 await answer(scope, receive, send_with_headers)
+        finally:
+            if trace is not None:
+                context.detach(trace)
 
 
-def _join_trace(scope: Scope) -> None:
+def _join_trace(scope: Scope) -> Token[context.Context] | None:
     """What is done for this request belongs to the trace that its caller names, if any."""
     for name, value in scope["headers"]:
         if name == b"traceparent":
-            context.attach(propagate.extract({"traceparent": value.decode("latin-1")}))
+            return context.attach(propagate.extract({"traceparent": value.decode("latin-1")}))
+    return None
 
 
 class ShortCuts:

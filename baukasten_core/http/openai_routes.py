@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Response
@@ -131,8 +131,7 @@ async def chat(body: ChatIn, kit: CurrentKit) -> Response:
     provider, model = split(body.model, {name.lower() for name in settings.instances})
     sources = await sources_for(kit, body.project_id, body.question, body.sources)
     request = request_from(body, model=model, sources=sources, timeout=settings.timeout)
-    call = await kit.call(request, provider, body.project_id, body.residency)
-    events = cast("AsyncGenerator[GatewayEvent, None]", kit.services.gateway.generate(call))
+    events = await kit.asked(request, provider, body.project_id, body.residency)
     if not body.stream:
         return _whole(await collect(events))
     # What fails before the first piece is an ordinary error.

@@ -19,7 +19,7 @@ from baukasten_core.contracts.llm import (
     ToolCall,
 )
 from baukasten_core.errors import BadRequest
-from baukasten_core.http.account_models import Regions
+from baukasten_core.http.account_models import FewerRegions
 from baukasten_core.http.llm_sources import PlainText, SourceIn, with_sources
 
 MAX_TOKENS = 4096
@@ -166,9 +166,7 @@ class ChatIn(BaseModel):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     project_id: UUID | None = None
-    residency: Regions | None = Field(
-        None, description="Regions this may be processed in: fewer than usual."
-    )
+    residency: FewerRegions = None
     sources: list[SourceIn] = Field(default_factory=list, max_length=200)
     timeout: float | None = Field(None, ge=1, le=600)
 
@@ -252,10 +250,12 @@ def _tools(body: ChatIn) -> tuple[Tool, ...]:
 
 def _tool_choice(body: ChatIn) -> str:
     choice = body.tool_choice
-    name = choice.function.name if isinstance(choice, NamedTool) else choice or "auto"
-    if name not in ("auto", "none", "required", *(tool.name for tool in _tools(body))):
+    if not isinstance(choice, NamedTool):
+        return "required" if choice == "required" else "auto"
+    name = choice.function.name
+    if name not in {tool.function.name for tool in body.tools or ()}:
         raise BadRequest(f"tool_choice: `{name[:100]}` is none of the tools.")
-    return "auto" if name == "none" else name
+    return name
 
 
 def _schema(form: ResponseFormat | None) -> dict[str, Any] | None:

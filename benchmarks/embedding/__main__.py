@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -40,11 +39,11 @@ from benchmarks.embedding.measure import (
 from benchmarks.embedding.plot import svg
 from benchmarks.embedding.report import IN_PROCESS, ON_GPU, OURS, PEERS, REFERENCE, SHAPES, Report
 from benchmarks.embedding.texts import Texts, load
+from benchmarks.results import keep
 
 Engines = dict[tuple[str, str], Embed]
 """What computes in this process, by (who, how)."""
 
-RESULTS = Path(__file__).parents[1] / "results"
 PATIENCE = 300.0
 COMPARED = 64
 """Texts whose vectors are compared with those of the reference."""
@@ -77,9 +76,7 @@ def main() -> None:
             servers = _servers(stack, model, peers=peers)
             asyncio.run(_over_http(report, texts, servers, reference, arguments.rounds))
     print(report.table())
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{arguments.name}.json").write_text(json.dumps(report.document(), indent=2) + "\n")
-    (RESULTS / f"{arguments.name}.svg").write_text(svg(report))
+    keep(arguments.name, report.document(), svg(report))
 
 
 def _on_cpu(model: Path, *, peers: bool) -> Engines:

@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 from contextlib import ExitStack
-from pathlib import Path
 
 from benchmarks.gateway.report import Report
 from benchmarks.gateway.servers import DIRECT, Server, ours, peers, upstream
 from benchmarks.gateway.streams import at_the_same_time, one_after_the_other
 from benchmarks.load import run
+from benchmarks.results import keep
 
-RESULTS = Path(__file__).parents[1] / "results"
 CLIENTS = (1, 16)
 STREAMS = 64
 SHORT_RUN, LONG_RUN = 20_000, 200_000
@@ -50,9 +48,7 @@ def main() -> None:
         if not arguments.no_memory:
             asyncio.run(_memory(report, servers[1]))
     print(report.table())
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{arguments.name}.json").write_text(json.dumps(report.document(), indent=2) + "\n")
-    (RESULTS / f"{arguments.name}.svg").write_text(report.svg())
+    keep(arguments.name, report.document(), report.svg())
 
 
 async def _measure(report: Report, servers: list[Server], rounds: int, seconds: float) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
-from xml.sax.saxutils import escape
 
+from benchmarks import results
 from benchmarks.embedding.report import machine
 from benchmarks.gateway.servers import DIRECT, LITELLM, OURS, PORTKEY
 from benchmarks.gateway.streams import Lateness
 from benchmarks.load import Result
-
-WIDTH, LABEL, BAR, GAP = 760, 150, 22, 8
+from benchmarks.results import Bar
 
 
 @dataclass
@@ -94,31 +92,15 @@ class Report:
     def svg(self) -> str:
         """Requests a second as bars."""
         most = max(connections for _, connections in self.results)
-        bars = {
-            who: self.rate(who, most)
+        rows = [
+            Bar(who, rate, f"{rate:.0f}", results.OURS if who == OURS else results.OTHERS)
             for who in (OURS, PORTKEY, LITELLM)
             if (who, most) in self.results
-        }
-        return "\n".join(_bars(bars, f"Requests a second at {most} clients, one process each"))
+            for rate in [self.rate(who, most)]
+        ]
+        title = f"Requests a second at {most} clients, one process each"
+        return results.bars(title, title, rows, labels=150)
 
 
 def _rounded(found: dict[str, Lateness]) -> dict[str, dict[str, float]]:
     return {who: {k: round(v, 2) for k, v in asdict(late).items()} for who, late in found.items()}
-
-
-def _bars(bars: dict[str, float], title: str) -> Iterable[str]:
-    height, most = 60 + len(bars) * (BAR + GAP), max(bars.values())
-    yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-        'font-family="sans-serif" font-size="13" role="img">'
-    )
-    yield f"<title>{escape(title)}</title>"
-    yield '<rect width="100%" height="100%" fill="white"/>'
-    yield f'<text x="12" y="26" font-size="15">{escape(title)}</text>'
-    for place, (who, value) in enumerate(bars.items()):
-        top, length = 44 + place * (BAR + GAP), (WIDTH - LABEL - 80) * value / most
-        colour = "#1f6feb" if who == OURS else "#8c959f"
-        yield f'<text x="{LABEL - 8}" y="{top + 16}" text-anchor="end">{escape(who)}</text>'
-        yield f'<rect x="{LABEL}" y="{top}" width="{length:.1f}" height="{BAR}" fill="{colour}"/>'
-        yield f'<text x="{LABEL + length + 6:.1f}" y="{top + 16}">{value:.0f}</text>'
-    yield "</svg>\n"

@@ -1,9 +1,9 @@
 """An OpenAI-compatible server that answers at once: `python -m benchmarks.gateway.upstream`.
 
 It says its port on standard output, then answers every chat with the same words: whole, or, to
-who asks for a stream, piece by piece. `X-Pieces` and `X-Pace` (pieces a second; 0 for all at once)
-in the model's name, as `canned-<pieces>-<pace>`, say how. Nothing is parsed that need not be: a
-gateway is measured against it, so it must cost next to nothing.
+who asks for a stream, piece by piece. The model's name says how: `canned-<pieces>-<pieces a
+second>`, the second 0 for all at once. Nothing is parsed that need not be: a gateway is measured
+against it, so it must cost next to nothing.
 """
 
 from __future__ import annotations
@@ -17,20 +17,15 @@ from functools import cache
 CREATED = 1_700_000_000
 WORDS = "Invoices are sent on the first working day of the month, to every customer."
 MODELS = ("canned-1-0", "canned-20-0", "canned-500-50")
-"""(pieces, pieces a second)"""
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _MODEL = re.compile(rb'"model": ?"(canned-(\d+)-(\d+))"')
 _STREAM = re.compile(rb'"stream": ?true')
 
 
-def _with_head(body: bytes, kind: bytes = b"application/json") -> bytes:
-    length = str(len(body)).encode()
-    return b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %s\r\n\r\n%s" % (
-        kind,
-        length,
-        body,
-    )
+def _with_head(body: bytes) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
 
 
 @cache
@@ -54,8 +49,7 @@ def _chunk(model: bytes, choices: bytes, more: bytes = b"") -> bytes:
 
 @cache
 def pieces(model: bytes, count: int) -> tuple[bytes, ...]:
-    """A stream's chunks: the role, `count` pieces of text (each says the time it is for, in
-    place of a word, see `stamped`), the end, the usage."""
+    """A stream's chunks: the role, `count` pieces of text, the end, the usage."""
     text = b'{"index":0,"delta":{"content":"%s "},"finish_reason":null}'
     role = b'{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}'
     end = b'{"index":0,"delta":{},"finish_reason":"stop"}'
@@ -115,11 +109,10 @@ class Canned(asyncio.Protocol):
         until = end + 4 + (int(found[1]) if found else 0)
         if len(self._buffer) < until:
             return
-        head, body = self._buffer[:end], self._buffer[end + 4 : until]
-        self._buffer = self._buffer[until:]
-        self._answer(head, body)
+        body, self._buffer = self._buffer[end + 4 : until], self._buffer[until:]
+        self._answer(body)
 
-    def _answer(self, head: bytes, body: bytes) -> None:
+    def _answer(self, body: bytes) -> None:
         model = _MODEL.search(body)
         if model is None:
             self._transport.write(LIST)

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-from pathlib import Path
 
 from benchmarks.inference.measure import Level, Target, measure
 from benchmarks.inference.report import document, svg, table
+from benchmarks.results import keep
 
-RESULTS = Path(__file__).parents[1] / "results"
 ENOUGH = 1.05
 """A level that brings less than this much more than the best before it is the last."""
 
@@ -56,12 +54,8 @@ def main() -> None:
     print(table(levels))
     for failure in {failure for level in levels for failure in level.failures[:3]}:
         print(f"failed: {failure}")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{arguments.name}.json").write_text(
-        json.dumps(document(levels, about), indent=2) + "\n"
-    )
     title = f"Tokens a second: {arguments.model or 'the default model'}"
-    (RESULTS / f"{arguments.name}.svg").write_text(svg(levels, title))
+    keep(arguments.name, document(levels, about), svg(levels, title))
 
 
 async def rising(target: Target, seconds: float, most_clients: int) -> list[Level]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from xml.sax.saxutils import escape
 
 from benchmarks.inference.measure import Level
+from benchmarks.results import frame
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 360, 70, 310, 40
 
@@ -43,11 +43,7 @@ def svg(levels: Sequence[Level], title: str) -> str:
         for number, level in enumerate(levels)
     ]
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
-        'font-family="sans-serif" font-size="13" role="img">',
-        f"<title>{escape(title)}</title>",
-        '<rect width="100%" height="100%" fill="white"/>',
-        f'<text x="12" y="24" font-size="15">{escape(title)}</text>',
+        *frame(title, title, WIDTH, HEIGHT),
         f'<path d="M{LEFT} {TOP}V{BOTTOM}H{WIDTH - 20}" stroke="#8c959f" fill="none"/>',
         '<polyline fill="none" stroke="#1f6feb" stroke-width="2" points="'
         + " ".join(f"{x:.1f},{y:.1f}" for x, y in places)

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from baukasten_serve.testing import free_port
+
 from benchmarks.peers.environments import HERE, environment
-from benchmarks.peers.servers import free_port, running
+from benchmarks.peers.servers import running
 
 Engine = Literal["torch", "optimum"]
 OFFLINE = {

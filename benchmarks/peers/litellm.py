@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from baukasten_serve.testing import free_port
+
 from benchmarks.peers.environments import HERE, environment
-from benchmarks.peers.servers import free_port, running
+from benchmarks.peers.servers import running
 
 KEY = "sk-benchmark"
 QUIET = {

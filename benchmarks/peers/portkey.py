@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from baukasten_serve.testing import free_port
+
 from benchmarks.peers.environments import HERE
-from benchmarks.peers.servers import free_port, running
+from benchmarks.peers.servers import running
 
 VERSION = "1.15.2"
 

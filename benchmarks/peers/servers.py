@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,31 +14,31 @@ import httpx
 START_SECONDS = 180
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def running(
-    command: Sequence[str], url: str, log: Path, *, cwd: Path, environment: Mapping[str, str]
+    command: Sequence[str],
+    url: str,
+    log: Path,
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    seconds: float = START_SECONDS,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The command, once `url` answers 200."""
+    """The command, once `url` answers 200; raises RuntimeError with its log after `seconds`."""
     with log.open("w") as output:
         process = subprocess.Popen(
             command, cwd=cwd, stdout=output, stderr=output, env={**os.environ, **environment}
         )
     try:
-        _wait_until_up(process, url, log)
+        _wait_until_up(process, url, log, seconds)
         yield process
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+def _wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break

@@ -27,9 +27,9 @@ from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings, load_settings
 from benchmarks.embedding.ours import api_key
 from benchmarks.load import Request, run
+from benchmarks.results import keep
 from benchmarks.search.collection import Owner, Texts, fill
 
-RESULTS = Path(__file__).parent.parent / "results"
 CLIENTS = (1, 16)
 
 
@@ -92,9 +92,7 @@ def main() -> None:
         for size in map(int, arguments.sizes.split(",")):
             rows.append(measure(platform, texts, size, arguments.seconds))
             print(json.dumps(rows[-1]), flush=True)
-    RESULTS.mkdir(exist_ok=True)
-    found = {"cores": len(os.sched_getaffinity(0)), "rows": rows}
-    (RESULTS / "search.json").write_text(json.dumps(found, indent=2) + "\n")
+    keep("search", {"cores": len(os.sched_getaffinity(0)), "rows": rows})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -44,6 +44,9 @@ CHECK_SECONDS = 3.0
 ASK_AGAIN_SECONDS = 1.0
 GRACE_SECONDS = 5.0
 """On top of a request's own timeout, which the gateway itself enforces."""
+
+PULL_SECONDS = 600.0
+"""Between two pieces of news: a server may look at what it has fetched for a while."""
 
 LOST = (RayActorError, ActorUnavailableError)
 """The replica died, or can't be reached, before it answered."""
@@ -101,10 +104,6 @@ class EmbedderHandle:
                 await asyncio.sleep(ASK_AGAIN_SECONDS)
 
 
-PULL_SECONDS = 600.0
-"""Between two pieces of news: a server may look at what it has fetched for a while."""
-
-
 class GatewayHandle:
     """An `LLMGateway` that is the application `gateway`."""
 
@@ -119,22 +118,14 @@ class GatewayHandle:
         )
         return listing
 
-    def generate(self, call: GatewayCall) -> AsyncIterator[GatewayEvent]:
-        return self._generate(call)
-
-    async def _generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
+    def generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
         seconds = call.request.timeout + GRACE_SECONDS
-        async with aclosing(self._remote.stream("generate", call, seconds=seconds)) as events:
-            async for event in events:
-                yield event
+        return self._remote.stream("generate", call, seconds=seconds)
 
-    async def pull(
+    def pull(
         self, model: str, instance: str | None = None
     ) -> AsyncGenerator[tuple[int, int], None]:
-        steps = self._remote.stream("pull", model, instance, seconds=PULL_SECONDS)
-        async with aclosing(steps):
-            async for step in steps:
-                yield step
+        return self._remote.stream("pull", model, instance, seconds=PULL_SECONDS)
 
 
 def application_check(application: str, handle: Any = None) -> Check:

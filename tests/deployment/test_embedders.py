@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
-import yaml
-from baukasten_serve.config import default_path
 from baukasten_serve.testing import Platform
 
 from baukasten_core.testing.people import Person
+from tests.deployment.scaling import quickly_scaling, until
 
 pytestmark = [pytest.mark.deployment, pytest.mark.slow]
 
@@ -24,13 +22,6 @@ TEXT = "The grey heron waits for fish in shallow water. " * 12
 ONE = {"input": TEXT}
 MANY = {"input": [f"{number}. {TEXT}" for number in range(32)]}
 """More than fits into HAProxy's usual buffer of 16 KiB, so that it could not be sent again."""
-
-
-def until(condition: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.2)
 
 
 @dataclass
@@ -105,21 +96,7 @@ def test_an_embedder_that_is_killed_under_load_costs_no_request(
 @pytest.fixture
 def scaling(tmp_path: Path) -> Iterator[Platform]:
     """A platform whose embedder takes a second replica at once, and gives it back soon."""
-    document = yaml.safe_load(default_path().read_text())
-    (embedder,) = [each for each in document["applications"] if each["name"] == "embedder"]
-    deployment = embedder["deployments"][0]
-    deployment["ray_actor_options"] = {"num_cpus": 0.2}
-    deployment["autoscaling_config"] = {
-        "min_replicas": 1,
-        "max_replicas": 2,
-        "target_ongoing_requests": 4,
-        "upscale_delay_s": 1,
-        "downscale_delay_s": 3,
-        "look_back_period_s": 2,
-        "metrics_interval_s": 1,
-    }
-    config = tmp_path / "serve_config.yaml"
-    config.write_text(yaml.safe_dump(document))
+    config = quickly_scaling(tmp_path / "serve_config.yaml", "embedder", ongoing=4, num_cpus=0.2)
     with Platform.temporary() as running:
         running.config = config
         running.start()

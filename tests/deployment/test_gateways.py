@@ -6,20 +6,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
-from baukasten_serve.config import default_path
 from baukasten_serve.testing import Platform
 
 from baukasten_core.gateway.leases import BLOCKS
 from baukasten_core.testing.emulators import OpenAIEmulator, Reply
 from baukasten_core.testing.emulators.replies import Asked
 from baukasten_core.testing.people import Person
+from tests.deployment.scaling import quickly_scaling, until
 
 pytestmark = [pytest.mark.deployment, pytest.mark.slow]
 
@@ -45,36 +44,17 @@ def platform(
     upstream: OpenAIEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Platform]:
     """A platform whose gateway takes a second replica at once, and gives it back soon."""
-    document = yaml.safe_load(default_path().read_text())
-    (gateway,) = [each for each in document["applications"] if each["name"] == "gateway"]
-    gateway["deployments"][0]["autoscaling_config"] = {
-        "min_replicas": 1,
-        "max_replicas": 2,
-        "target_ongoing_requests": 20,
-        "upscale_delay_s": 1,
-        "downscale_delay_s": 3,
-        "look_back_period_s": 2,
-        "metrics_interval_s": 1,
-    }
-    settings = document["applications"][0]["args"]["settings"]
-    settings["llm"] = {
+    llm = {
         "instances": {"near": {"provider": "openai_compatible", "base_url": upstream.url}},
         "chain": ["near"],
     }
-    config: Path = tmp_path_factory.mktemp("config") / "serve_config.yaml"
-    config.write_text(yaml.safe_dump(document))
+    path: Path = tmp_path_factory.mktemp("config") / "serve_config.yaml"
+    config = quickly_scaling(path, "gateway", ongoing=20, num_cpus=0.1, settings={"llm": llm})
     with Platform.temporary() as running:
         running.config = config
         running.start()
         yield running
         running.stop()
-
-
-def until(condition: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.2)
 
 
 class Crowd:

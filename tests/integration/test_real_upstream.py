@@ -3,24 +3,21 @@ that is made on the spot."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 import pytest
 import pytest_asyncio
-from baukasten_serve.environment import free_ports
+from baukasten_serve.testing import free_port
 
 from baukasten_core.contracts.gateway import GatewayCall, collect
 from baukasten_core.contracts.llm import Finished, GenerateRequest, Message, TextDelta
 from baukasten_core.gateway import Gateway, build_instances
 from baukasten_core.plugins import PluginHost
+from benchmarks.peers.servers import running
 
 START_SECONDS = 120
 TEMPLATE = (
@@ -68,33 +65,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     """Its address and its model's name."""
     folder = tmp_path_factory.mktemp("tiny-llama")
     make_model(folder)
-    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{free_port()}"
+    host, port = url.removeprefix("http://").split(":")
     command = [str(Path(sys.executable).with_name("transformers")), "serve", str(folder)]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
+    command += ["--host", host, "--port", port, "--device", "cpu"]
     offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HOME": str(folder)}
     log = folder / "serve.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, env={**os.environ, **offline}
-        )
-    try:
-        _wait(process, f"http://127.0.0.1:{port}/health", log)
-        yield f"http://127.0.0.1:{port}/v1", str(folder)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(url, timeout=2).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.3)
-    pytest.fail(f"`transformers serve` did not start: {log.read_text()[-3000:]}")
+    with running(
+        command, f"{url}/health", log, cwd=folder, environment=offline, seconds=START_SECONDS
+    ):
+        yield f"{url}/v1", str(folder)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

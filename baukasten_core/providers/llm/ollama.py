@@ -90,7 +90,8 @@ class Ollama:
 
     def __init__(self, config: OllamaConfig) -> None:
         self.config = config
-        self._contexts: dict[str, int | None] = {}
+        self._contexts: dict[str, tuple[str, int | None]] = {}
+        """By name: which model it was (its digest), and what that was made for."""
 
     async def models(self) -> Sequence[Model]:
         await load("ollama")
@@ -117,8 +118,8 @@ class Ollama:
         import httpx
         import ollama
 
-        most = min(self.config.max_context, self._contexts.get(request.model) or HUGE)
-        calls, body = 0, _body(request, most)
+        _, context = self._contexts.get(request.model, ("", None))
+        calls, body = 0, _body(request, min(self.config.max_context, context or HUGE))
         if self.config.keep_alive is not None:
             body["keep_alive"] = self.config.keep_alive
         try:
@@ -178,16 +179,15 @@ class Ollama:
         return models
 
     async def _context(self, model: dict[str, Any]) -> int | None:
-        """What the model was made for, tokens: asked once of each, by what it is and what it is
-        called."""
-        name, key = model["name"], f"{model['name']} {model.get('digest')}"
-        if key not in self._contexts:
+        """What the model was made for, tokens: asked once of each."""
+        name, digest = model["name"], str(model.get("digest"))
+        known = self._contexts.get(name)
+        if known is None or known[0] != digest:
             body = {"model": name}
             answer = await self._client._client.post("/api/show", json=body, timeout=LIST_SECONDS)
             answer.raise_for_status()
-            self._contexts[key] = _context_length(answer.json())
-        self._contexts[name] = self._contexts[key]
-        return self._contexts[key]
+            known = self._contexts[name] = digest, _context_length(answer.json())
+        return known[1]
 
     def _explain(self, error: Exception, model: str) -> ProviderError:
         import httpx

@@ -10,10 +10,8 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from fastapi import FastAPI
 
-from baukasten_core.contracts.auth import Principal
-from baukasten_core.contracts.gateway import GatewayCall
+from baukasten_core.contracts.gateway import GatewayCall, Routed
 from baukasten_core.contracts.llm import GenerateRequest, Image, Message
 from baukasten_core.gateway.cache import key_of
 from baukasten_core.services import Services
@@ -43,7 +41,7 @@ def asked(ollama: OllamaEmulator) -> int:
 
 
 async def test_the_same_question_is_asked_once(
-    client: httpx.AsyncClient, user: SignedIn, ollama: OllamaEmulator, database_urls: DatabaseUrls
+    client: httpx.AsyncClient, user: SignedIn, ollama: OllamaEmulator
 ) -> None:
     ollama.reply = Reply("It is so.", (EmulatedToolCall("t", "{}"),))
     first = (await ask(client, user, "one")).json()
@@ -67,6 +65,19 @@ async def test_a_stream_that_was_whole_is_kept_and_one_that_broke_off_is_not(
     assert asked(ollama) == 2
 
 
+async def test_leaving_stops_the_model_as_without_a_cache(
+    services: Services, user: SignedIn, ollama: OllamaEmulator
+) -> None:
+    ollama.faults.piece_delay = 600.0
+    request = GenerateRequest("tiny", (Message("user", "seven"),))
+    who = {"tenant_id": user.principal.tenant_id, "user_id": user.id}
+    events = services.gateway.generate(GatewayCall(request, "ollama", **who))
+    assert isinstance(await anext(events), Routed)
+    await events.aclose()  # type: ignore[attr-defined]
+    (chat,) = [request for request in ollama.requests if request.path == "/api/chat"]
+    assert await asyncio.to_thread(chat.left.wait, 10.0)
+
+
 async def test_another_tenant_gets_its_own_answer(
     client: httpx.AsyncClient, user: SignedIn, other_user: SignedIn, ollama: OllamaEmulator
 ) -> None:
@@ -80,7 +91,6 @@ async def test_what_a_hit_used_is_nothing(
     user: SignedIn,
     ollama: OllamaEmulator,
     database_urls: DatabaseUrls,
-    app: FastAPI,
 ) -> None:
     for _ in range(2):
         await ask(client, user, "four")
@@ -150,5 +160,5 @@ def test_what_makes_two_calls_the_same() -> None:
     assert len({key_of(each) for each in [one, *others]}) == len(others) + 1
 
 
-def test_without_the_setting_nothing_is_kept(tenant: Principal) -> None:
+def test_without_the_setting_nothing_is_kept() -> None:
     assert Settings().llm.cache_minutes is None
