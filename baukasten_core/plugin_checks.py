@@ -18,9 +18,9 @@ from baukasten_core.errors import PluginError
 NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")
 
 RESERVED_NAMES = frozenset(
-    {"admin", "apps", "auth", "baukasten_core", "core", "docs", "documents", "health", "jobs"}
-    | {"information_schema", "llm", "openapi", "other", "pg_catalog", "problems", "projects"}
-    | {"public", "redoc", "static", "tenants", "users", "v1"}
+    {"admin", "apps", "auth", "baukasten_core", "console", "core", "docs", "documents", "health"}
+    | {"information_schema", "jobs", "llm", "openapi", "other", "pg_catalog", "problems"}
+    | {"projects", "public", "redoc", "static", "system", "tenants", "users", "v1"}
 )
 """Route prefixes, schemas and jobs of the core, which no showcase may take."""
 

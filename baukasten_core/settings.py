@@ -40,6 +40,16 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+WELCOME = {
+    "de": "KI-Anwendungen, die Ihre Daten dort lassen, wo sie hingehören. Legen Sie Dokumente ab, "
+    "fragen Sie, und sehen Sie, woher jede Antwort kommt.",
+    "en": "AI applications that leave your data where it belongs. Put documents in, ask, and see "
+    "where each answer comes from.",
+    "es": "Aplicaciones de IA que dejan sus datos donde deben estar. Añada documentos, pregunte y "
+    "vea de dónde viene cada respuesta.",
+}
+
+
 class ServerSettings(Section):
     """The one HTTP port."""
 
@@ -379,6 +389,11 @@ class Settings(BaseSettings):
         "development", description="`production` refuses missing or default secrets."
     )
     title: str = Field("Baukasten", description="What this installation is called.")
+    welcome: Mapping[str, str] = Field(
+        default_factory=lambda: dict(WELCOME),
+        description="What the front page says about this installation: a text for each language "
+        "(`de`, `en`, `es`). Unset: a general one.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged."
     )

@@ -51,7 +51,7 @@ class MailRoom:
     title: str
 
     def link(self, page: str, token: str) -> str:
-        return f"{self.public_url}/{page}#token={token}"
+        return f"{self.public_url}/console/{page}#token={token}"
 
     async def send(self, to: str, language: str, kind: str, **values: object) -> None:
         """Send a mail of a kind that the catalogues know; raises what the mailer raises."""

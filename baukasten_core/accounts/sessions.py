@@ -17,6 +17,7 @@ from baukasten_core.errors import NotFound
 from baukasten_core.privacy import audit
 
 ROTATE = text("SELECT core.rotate_session(:session, :family, :old, :new, :lifetime)")
+RENEW = text("SELECT core.renew_session(:session, :family, :once)")
 USER_AGENT_CHARACTERS = 200
 
 
@@ -81,6 +82,21 @@ async def rotate_session(
     }
     user_id: UUID | None = await session.scalar(ROTATE, values)
     return Rotated(user_id, token.session_id, str(following)) if user_id else None
+
+
+async def renew_session(session: AsyncSession, refresh_token: str) -> Rotated | None:
+    """The session of a refresh token that stays as it is: for a cookie, which no script can read
+    and several pages show at a time. None when it is not good (any more)."""
+    token = RefreshToken.parse(refresh_token)
+    if token is None:
+        return None
+    values = {
+        "session": token.session_id,
+        "family": digest(token.family),
+        "once": digest(token.once),
+    }
+    user_id: UUID | None = await session.scalar(RENEW, values)
+    return Rotated(user_id, token.session_id, refresh_token) if user_id else None
 
 
 async def list_sessions(session: AsyncSession) -> Sequence[SignInSession]:

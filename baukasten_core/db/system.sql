@@ -137,6 +137,16 @@ BEGIN
     RETURN v_session.user_id;
 END $$;
 
+-- Whose session a refresh token belongs to that is shown again and again (a browser's cookie).
+-- One that was exchanged for another is good for nothing here, and ends nothing.
+CREATE FUNCTION core.renew_session(p_session uuid, p_family bytea, p_once bytea) RETURNS uuid
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+    UPDATE core.sessions s SET used_at = now() FROM core.users u
+    WHERE s.id = p_session AND s.family_hash = p_family AND s.refresh_hash = p_once
+      AND s.expires_at > now() AND u.id = s.user_id AND u.is_active
+    RETURNING u.id
+$$;
+
 -- Whether a mailed token would be taken now. Nothing is used up, and nobody is named.
 CREATE FUNCTION core.mail_token_is_good(p_hash bytea, p_purpose text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$

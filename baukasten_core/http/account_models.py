@@ -110,11 +110,12 @@ class RefreshIn(BaseModel):
 
 
 class TokenOut(BaseModel):
-    """A sign-in's tokens; `expires_in` seconds for the access token."""
+    """A sign-in's tokens; `expires_in` seconds for the access token. `refresh_token` null: it is
+    in the browser's cookie."""
 
     access_token: str
     token_type: str = "bearer"  # noqa: S105 (the contract's literal)
-    refresh_token: str
+    refresh_token: str | None
     expires_in: int
 
 

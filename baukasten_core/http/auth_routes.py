@@ -40,6 +40,12 @@ from baukasten_core.http.account_models import (
 from baukasten_core.http.addresses import client_address
 from baukasten_core.http.dependencies import Caller, ServicesDep, Session
 from baukasten_core.http.errors import problem_responses
+from baukasten_core.http.session_cookie import (
+    SessionKind,
+    drop_cookie,
+    from_cookie,
+    keep_in_cookie,
+)
 from baukasten_core.privacy import audit
 from baukasten_core.render.messages import preferred_language
 from baukasten_core.services import Services
@@ -96,6 +102,7 @@ async def login(
     services: ServicesDep,
     username: Annotated[str, Form()],
     password: Annotated[str, Form()],
+    kind: SessionKind = None,
 ) -> TokenOut:
     """Sign in with address and password."""
     auth = services.settings.auth
@@ -129,23 +136,43 @@ async def login(
             lifetime=timedelta(days=auth.refresh_days),
             user_agent=request.headers.get("user-agent", ""),
         )
-    return _tokens(response, services, started)
+    return _tokens(response, services, started, kind)
 
 
-@router.post("/refresh", response_model=TokenOut, responses=problem_responses(401))
-async def refresh(body: RefreshIn, response: Response, services: ServicesDep) -> TokenOut:
-    """The next pair of tokens; the old refresh token dies, and shown again ends its session."""
+@router.post(
+    "/refresh",
+    response_model=TokenOut,
+    responses={204: {"description": "The browser has no session"}, **problem_responses(401)},
+)
+async def refresh(
+    request: Request,
+    response: Response,
+    services: ServicesDep,
+    body: RefreshIn | None = None,
+    kind: SessionKind = None,
+) -> TokenOut | Response:
+    """The next pair of tokens; the old refresh token dies, and shown again ends its session.
+
+    Without a body, the browser's cookie is what is shown. It stays good: pages ask side by side.
+    """
+    kept = from_cookie(request)
+    if body is None and kind == "cookie" and not kept:
+        return Response(status_code=204)
     lifetime = timedelta(days=services.settings.auth.refresh_days)
     async with services.database.transaction() as session:
-        rotated = await sessions.rotate_session(session, body.refresh_token, lifetime=lifetime)
-    if rotated is None:
+        if body is not None:
+            found = await sessions.rotate_session(session, body.refresh_token, lifetime=lifetime)
+        else:
+            found = await sessions.renew_session(session, kept)
+    if found is None:
         raise Unauthorized("This refresh token is not good any more.", hint="Sign in again.")
-    return _tokens(response, services, rotated)
+    return _tokens(response, services, found, kind)
 
 
 @router.post("/logout", status_code=204, responses=problem_responses(401, 403))
-async def logout(caller: Caller, session: Session) -> None:
+async def logout(caller: Caller, session: Session, response: Response) -> None:
     """End this session: its tokens stop working at once, on every replica."""
+    drop_cookie(response)
     if caller.session_id is not None:
         await sessions.end_session(session, caller.session_id)
         await audit.record(session, caller, "user.signed_out")
@@ -225,11 +252,15 @@ def _window(services: Services) -> timedelta:
     return timedelta(minutes=services.settings.auth.attempt_window_minutes)
 
 
-def _tokens(response: Response, services: Services, rotated: sessions.Rotated) -> TokenOut:
+def _tokens(
+    response: Response, services: Services, found: sessions.Rotated, kind: SessionKind
+) -> TokenOut:
     response.headers["Cache-Control"] = "no-store"
+    if kind == "cookie":
+        keep_in_cookie(response, services, found.refresh_token)
     return TokenOut(
-        access_token=services.tokens.issue(rotated.session_id, rotated.user_id),
-        refresh_token=rotated.refresh_token,
+        access_token=services.tokens.issue(found.session_id, found.user_id),
+        refresh_token=None if kind == "cookie" else found.refresh_token,
         expires_in=services.tokens.lifetime,
     )
 

@@ -36,7 +36,7 @@ router = APIRouter(prefix="/auth/oidc", tags=["auth"], responses=problem_respons
 COOKIE = "baukasten_oidc"
 COOKIE_SECONDS = 600
 CODE_LIFETIME = timedelta(minutes=2)
-SIGN_IN_PAGE = "/sign-in"
+SIGN_IN_PAGE = "/console/sign-in"
 MOST_PARAMETER_CHARACTERS = 4000
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from baukasten_core import __version__
 from baukasten_core.health import Health, check_health
 from baukasten_core.http.dependencies import ServicesDep
 from baukasten_core.http.pages import home_page
-from baukasten_core.render.messages import preferred_language
 
 router = APIRouter(tags=["system"])
 
@@ -45,11 +44,11 @@ class HealthOut(BaseModel):
 
 @router.get("/", response_model=Welcome)
 async def welcome(request: Request, services: ServicesDep) -> Response:
-    """A page in the reader's language to a browser, JSON to everybody else."""
-    if "text/html" in request.headers.get("accept", ""):
-        language = preferred_language(request.headers.get("accept-language"))
-        page = home_page(services.settings.title, services.host.showcases(), language)
-        return HTMLResponse(page, headers={"Vary": "Accept, Accept-Language"})
+    """The console's page to a browser, JSON to everybody else."""
+    page = home_page() if "text/html" in request.headers.get("accept", "") else None
+    if page is not None:
+        page.headers["Vary"] = "Accept"
+        return page
     body = Welcome(message=services.settings.title, version=__version__, docs="/docs")
     return JSONResponse(body.model_dump())
 

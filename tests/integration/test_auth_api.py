@@ -331,6 +331,42 @@ async def test_a_refresh_token_is_exchanged_for_the_next(person: Person) -> None
     assert (await person.get("/auth/me")).status_code == 200
 
 
+IN_COOKIE = {"X-Session": "cookie"}
+
+
+async def test_a_browser_keeps_its_session_in_a_cookie_that_no_script_can_read(
+    person: Person, client: httpx.AsyncClient
+) -> None:
+    form = {"username": person.email, "password": PASSWORD}
+    response = await client.post("/auth/login", data=form, headers=IN_COOKIE)
+    assert response.json()["refresh_token"] is None
+    cookie = response.headers["set-cookie"]
+    for said in ("baukasten_session=br_", "HttpOnly", "Path=/auth", "SameSite=strict"):
+        assert said in cookie
+    for _ in range(2):  # pages ask side by side, so it is good again and again
+        renewed = await client.post("/auth/refresh", headers=IN_COOKIE)
+        assert renewed.status_code == 200
+        headers = {"Authorization": f"Bearer {renewed.json()['access_token']}"}
+        assert (await client.get("/auth/me", headers=headers)).json()["email"] == person.email
+    gone = await client.post("/auth/logout", headers=headers)
+    assert 'baukasten_session=""' in gone.headers["set-cookie"]
+    client.cookies.set("baukasten_session", cookie.partition("=")[2].partition(";")[0])
+    assert (await client.post("/auth/refresh", headers=IN_COOKIE)).status_code == 401
+    client.cookies.clear()
+
+
+async def test_what_another_sites_sign_in_hands_over_becomes_a_cookie(
+    person: Person, client: httpx.AsyncClient
+) -> None:
+    handed_over = {"refresh_token": person.tokens["refresh_token"]}
+    response = await client.post("/auth/refresh", json=handed_over, headers=IN_COOKIE)
+    assert response.json()["refresh_token"] is None
+    assert (await client.post("/auth/refresh", headers=IN_COOKIE)).status_code == 200
+    client.cookies.clear()
+    # Nobody being signed in is no error to a page that asks.
+    assert (await client.post("/auth/refresh", headers=IN_COOKIE)).status_code == 204
+
+
 async def test_a_refresh_token_used_twice_ends_its_whole_session(person: Person) -> None:
     old = {"refresh_token": person.tokens["refresh_token"]}
     new = (await person.client.post("/auth/refresh", json=old)).json()

@@ -89,7 +89,7 @@ class Browser:
         assert response.status_code == 303, response.text
         assert response.headers["cache-control"] == "no-store"
         target = urlsplit(response.headers["location"])
-        assert f"{target.scheme}://{target.netloc}{target.path}" == f"{self.home}/sign-in"
+        assert f"{target.scheme}://{target.netloc}{target.path}" == f"{self.home}/console/sign-in"
         assert not target.query
         return dict(parse_qsl(target.fragment))
 

@@ -1,0 +1,66 @@
+import {
+  authorizedFetch,
+  Button,
+  Card,
+  Empty,
+  Failure,
+  Loading,
+  PageHead,
+  TextField,
+} from "@baukasten/kit";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useParams } from "react-router";
+import { useTranslations } from "use-intl";
+
+/** A project's notes: read, and added to. */
+export function Notes() {
+  const t = useTranslations("notes");
+  const { projectId = "" } = useParams();
+  const path = `/notes/projects/${projectId}/notes`;
+  const notes = useQuery({
+    queryKey: [path],
+    queryFn: async () => (await authorizedFetch(path)).json() as Promise<string[]>,
+  });
+  return (
+    <div className="grid gap-4">
+      <PageHead title={t("title")} />
+      <NewNote path={path} />
+      {notes.isPending && <Loading />}
+      {notes.error && <Failure error={notes.error} onRetry={() => void notes.refetch()} />}
+      {notes.data?.length === 0 && <Empty title={t("none")} />}
+      {notes.data?.map((note, number) => (
+        <Card key={number}>{note}</Card>
+      ))}
+    </div>
+  );
+}
+
+function NewNote({ path }: { path: string }) {
+  const t = useTranslations("notes");
+  const queries = useQueryClient();
+  const add = useMutation({
+    mutationFn: (text: string) =>
+      authorizedFetch(path, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ text }),
+      }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: [path] }),
+  });
+  return (
+    <form
+      className="flex items-end gap-2"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const form = event.currentTarget;
+        add.mutate(String(new FormData(form).get("text")), { onSuccess: () => form.reset() });
+      }}
+    >
+      <TextField label={t("text")} name="text" required />
+      <Button type="submit" look="primary" busy={add.isPending}>
+        {t("add")}
+      </Button>
+      {add.error && <Failure error={add.error} />}
+    </form>
+  );
+}

@@ -1,0 +1,3 @@
+export const en = { title: "admin" };
+export const de: typeof en = { title: "admin" };
+export const es: typeof en = { title: "admin" };

@@ -1,0 +1,6 @@
+import { useTranslations } from "use-intl";
+
+export function Component() {
+  const t = useTranslations("profile");
+  return <h1>{t("title")}</h1>;
+}
