@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, text, tuple_, update
+from sqlalchemy import delete, or_, select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
@@ -41,6 +41,7 @@ from baukasten_core.errors import (
 )
 from baukasten_core.jobs import Handler, Jobs
 
+DELETED_AT_ONCE = 200
 UNFINISHED = "Its upload was not finished. Put it in again."
 
 
@@ -277,15 +278,23 @@ class Documents:
         principal: Principal,
         *,
         project_id: UUID | None = None,
+        named: str | None = None,
+        status: str | None = None,
         limit: int,
         after: Cursor | None = None,
     ) -> Sequence[Document]:
-        """Newest first. Raises `NotFound` for a project that the caller may not see."""
+        """Newest first; `named`: a part of its title, file name or address. Raises `NotFound` for
+        a project that the caller may not see."""
         project_id = within_project(principal, project_id)
         await require_project(session, project_id)
         query = select(Document).where(Document.tenant_id == principal.tenant_id)
         if project_id is not None:
             query = query.where(Document.project_id == project_id)
+        if status is not None:
+            query = query.where(Document.status == status)
+        if named:
+            names = (Document.title, Document.filename, Document.url)
+            query = query.where(or_(*(name.icontains(named, autoescape=True) for name in names)))
         if after is not None:
             query = query.where(tuple_(Document.created_at, Document.id) < (after.time, after.id))
         query = query.order_by(Document.created_at.desc(), Document.id.desc()).limit(limit)
@@ -320,6 +329,33 @@ class Documents:
             # Now, if the stores answer; else the job does it as soon as they do.
             with suppress(ProviderError):
                 await self.outside.erase(principal.tenant_id, *whose)
+
+    async def clear(self, principal: Principal, project_id: UUID) -> int:
+        """Delete all documents of a project that the caller may delete; answers how many.
+
+        Raises `NotFound` for a project that the caller may not see.
+        """
+        inside = within_project(principal, project_id)
+        deleted = 0
+        while some := await self._delete_some(principal, inside):
+            deleted += some
+        return deleted
+
+    async def _delete_some(self, principal: Principal, project_id: UUID | None) -> int:
+        """As many as one short transaction takes; files and foreign vectors go by a job."""
+        async with self._database.transaction(principal.scope) as session:
+            await require_project(session, project_id)
+            wanted = select(Document.id).where(Document.project_id == project_id)
+            if principal.role == "member":
+                wanted = wanted.where(Document.user_id == principal.user_id)
+            gone = delete(Document).where(Document.id.in_(wanted.limit(DELETED_AT_ONCE)))
+            rows = (await session.execute(gone.returning(Document.id, Document.stored))).all()
+            for document_id, stored in rows:
+                await self._jobs.forget(session, principal.tenant_id, document_id=document_id)
+                if stored or self.outside.has_vectors:
+                    whose = project_id, document_id
+                    await self.outside.erase_later(session, principal.scope, *whose)
+        return len(rows)
 
 
 def _new(

@@ -26,10 +26,12 @@ from baukasten_core.http.dependencies import (
 from baukasten_core.http.documents_events import progress_events
 from baukasten_core.http.documents_schemas import (
     QUERY_CHARACTERS,
+    Cleared,
     DocumentFound,
     DocumentOut,
     PassageOut,
     SearchIn,
+    Status,
     TextIn,
     UrlIn,
 )
@@ -39,6 +41,15 @@ from baukasten_core.http.uploads import received
 from baukasten_core.services import Services
 
 router = APIRouter(prefix="/documents", tags=["documents"])
+
+Named = Annotated[
+    str | None,
+    Query(
+        max_length=500,
+        pattern=r"^[^\x00]*$",
+        description="Part of the title, the file's name or the address.",
+    ),
+]
 
 MIB = 2**20
 
@@ -118,13 +129,27 @@ async def list_documents(
     session: Session,
     services: ServicesDep,
     project_id: UUID | None = None,
+    search: Named = None,
+    status: Status | None = None,
     limit: PageLimit = 50,
     after: PageCursor = None,
 ) -> Sequence[Document]:
     rows = await services.documents.list(
-        session, caller, project_id=project_id, limit=limit + 1, after=after
+        session,
+        caller,
+        project_id=project_id,
+        named=search,
+        status=status,
+        limit=limit + 1,
+        after=after,
     )
     return paged(request, response, rows, limit)
+
+
+@router.delete("", response_model=Cleared, responses=problem_responses(404))
+async def clear(project_id: UUID, kit: CurrentKit, services: ServicesDep) -> Cleared:
+    """Delete all documents of a project; a member of its tenant deletes their own."""
+    return Cleared(deleted=await services.documents.clear(kit.principal, project_id))
 
 
 @router.get("/search", response_model=list[DocumentFound], responses=problem_responses(400, 404))

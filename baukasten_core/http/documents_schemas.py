@@ -65,6 +65,12 @@ class DocumentFound(DocumentOut):
     chunks: list[PassageOut]
 
 
+class Cleared(BaseModel):
+    """How many documents were deleted."""
+
+    deleted: int
+
+
 class TextIn(BaseModel):
     """A document from text."""
 

@@ -460,3 +460,45 @@ async def test_nothing_is_answered_without_a_token(client: httpx.AsyncClient) ->
     ):
         response = await client.request(method, path)
         assert response.status_code == 401, (method, path)
+
+
+# --- found by name, and cleared -----------------------------------------------------------------
+
+
+async def test_documents_are_found_by_a_part_of_their_names_literally(
+    client: httpx.AsyncClient, user: SignedIn
+) -> None:
+    body = {"name": "Names", "type": "other"}
+    project = (await client.post("/projects", json=body, headers=user.headers)).json()["id"]
+    for title in ("Annual report 100%", "annual plan", "Minutes"):
+        text = {"content": f"{title} text", "title": title, "project_id": project}
+        await client.post("/documents/text", json=text, headers=user.headers)
+
+    async def found(**parameters: str) -> list[str]:
+        query = {"project_id": project, **parameters}
+        answer = await client.get("/documents", params=query, headers=user.headers)
+        return sorted(row["title"] for row in answer.json())
+
+    assert await found(search="ANNUAL") == ["Annual report 100%", "annual plan"]
+    assert await found(search="%") == ["Annual report 100%"]
+    assert await found(search="_") == []
+    assert await found(status="failed") == []
+
+
+async def test_a_project_is_cleared_of_all_its_documents_and_of_nothing_else(
+    client: httpx.AsyncClient, user: SignedIn, other_user: SignedIn
+) -> None:
+    projects = []
+    for name in ("Cleared", "Kept"):
+        body = {"name": name, "type": "other"}
+        made = await client.post("/projects", json=body, headers=user.headers)
+        projects.append(made.json()["id"])
+        for number in range(3):
+            text = {"content": f"text {number}", "project_id": projects[-1]}
+            await client.post("/documents/text", json=text, headers=user.headers)
+    url = f"/documents?project_id={projects[0]}"
+    assert (await client.delete(url, headers=other_user.headers)).status_code == 404
+    assert (await client.delete(url, headers=user.headers)).json() == {"deleted": 3}
+    assert (await client.get(url, headers=user.headers)).json() == []
+    kept = await client.get(f"/documents?project_id={projects[1]}", headers=user.headers)
+    assert len(kept.json()) == 3

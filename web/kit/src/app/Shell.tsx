@@ -22,6 +22,14 @@ export function useInstallation() {
   });
 }
 
+/** What a showcase is called in the reader's language; undefined where none of that name is there. */
+export function useShowcaseTitle(name: string): string | undefined {
+  const { language } = useLanguage();
+  const { data } = useInstallation();
+  const title = data?.showcases.find((showcase) => showcase.name === name)?.title;
+  return title?.[language] ?? title?.en;
+}
+
 /** The frame of every page: navigation above, the page below. `wide` leaves it the whole width. */
 export function Shell({ wide, children }: { wide?: boolean; children: ReactNode }) {
   const t = useTranslations("kit.nav");

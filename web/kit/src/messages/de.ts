@@ -72,6 +72,19 @@ export const de: typeof en = {
       elsewhereHint: "Wird außerhalb dieser Installation verarbeitet, in der Region „{region}“.",
     },
     documents: {
+      documents: "Dokumente",
+      none: "Noch keine Dokumente",
+      noneText:
+        "Legen Sie oben Dateien ab: Sie werden gelesen, in Textstellen geteilt und durchsuchbar gemacht.",
+      deleteOne: "{name} löschen",
+      deleteTitle: "Dieses Dokument löschen?",
+      deleteText:
+        "„{name}“ verschwindet mit seinen Textstellen und der Originaldatei. Das lässt sich nicht rückgängig machen.",
+      deleteAction: "Dokument löschen",
+      deleted: "Das Dokument ist gelöscht.",
+      query: "In den Dokumenten suchen",
+      queryHint: "Wörter oder eine ganze Frage",
+      nothingFound: "Zu diesen Wörtern passt nichts.",
       drop: "Dateien oder Ordner hier ablegen",
       dropHint: "oder auswählen. {types} und mehr, je bis zu {mib} MiB.",
       choose: "Dateien auswählen",

@@ -70,6 +70,18 @@ export const es: typeof en = {
       elsewhereHint: "Se procesa fuera de esta instalación, en la región «{region}».",
     },
     documents: {
+      documents: "Documentos",
+      none: "Aún no hay documentos",
+      noneText: "Suelte archivos arriba: se leen, se dividen en pasajes y se pueden buscar.",
+      deleteOne: "Eliminar {name}",
+      deleteTitle: "¿Eliminar este documento?",
+      deleteText:
+        "«{name}» desaparece con sus pasajes y su archivo original. No se puede deshacer.",
+      deleteAction: "Eliminar documento",
+      deleted: "El documento está eliminado.",
+      query: "Buscar en los documentos",
+      queryHint: "Palabras o una pregunta entera",
+      nothingFound: "Nada encaja con estas palabras.",
       drop: "Suelte aquí archivos o carpetas",
       dropHint: "o elíjalos. {types} y más, hasta {mib} MiB cada uno.",
       choose: "Elegir archivos",
