@@ -79,7 +79,9 @@ from .contracts.retrieval import DocumentText as DocumentText
 from .contracts.retrieval import Passage as Passage
 from .conversations.models import Conversation as Conversation
 from .conversations.service import add_message as add_message
+from .conversations.service import count_conversations as count_conversations
 from .conversations.service import delete_conversation as delete_conversation
+from .conversations.service import delete_messages_from as delete_messages_from
 from .conversations.service import get_conversation as get_conversation
 from .conversations.service import list_conversations as list_conversations
 from .conversations.service import list_messages as list_messages
@@ -87,6 +89,7 @@ from .conversations.service import rename_conversation as rename_conversation
 from .conversations.service import start_conversation as start_conversation
 from .documents.language import LanguageDetector as LanguageDetector
 from .documents.terms import terms as terms
+from .documents.totals import totals as totals
 from .evidence.citations import Citation as Citation
 from .evidence.citations import cite as cite
 from .evidence.citations import cited_numbers as cited_numbers

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from baukasten_core.contracts.auth import Principal
@@ -44,10 +44,20 @@ async def get_conversation(
 
 
 async def list_conversations(
-    session: AsyncSession, project_id: UUID, *, limit: int, after: Cursor | None = None
+    session: AsyncSession,
+    project_id: UUID,
+    *,
+    search: str | None = None,
+    limit: int,
+    after: Cursor | None = None,
 ) -> Sequence[Conversation]:
-    """Newest change first."""
+    """Newest change first; `search`: words of the title or of a turn, as they stand there."""
     query = select(Conversation).where(Conversation.project_id == project_id)
+    if search:
+        said = Message.content.icontains(search, autoescape=True)
+        turns = select(Message.id).where(Message.conversation_id == Conversation.id, said)
+        titled = Conversation.title.icontains(search, autoescape=True)
+        query = query.where(or_(titled, turns.exists()))
     if after is not None:
         query = query.where(
             tuple_(Conversation.updated_at, Conversation.id) < (after.time, after.id)
@@ -87,6 +97,24 @@ async def list_messages(session: AsyncSession, conversation_id: UUID) -> Sequenc
     """The turns in order."""
     query = select(Message).where(Message.conversation_id == conversation_id)
     return (await session.scalars(query.order_by(Message.said_at, Message.id))).all()
+
+
+async def delete_messages_from(
+    session: AsyncSession, conversation: Conversation, message_id: UUID
+) -> None:
+    """Delete a turn and all that came after it. Raises `NotFound` unless it is of this
+    conversation."""
+    first = await session.get(Message, message_id)
+    if first is None or first.conversation_id != conversation.id:
+        raise NotFound("Message not found")
+    after = tuple_(Message.said_at, Message.id) >= (first.said_at, first.id)
+    await session.execute(delete(Message).where(Message.conversation_id == conversation.id, after))
+
+
+async def count_conversations(session: AsyncSession, project_id: UUID) -> int:
+    """How many there are in a project that the caller may see."""
+    query = select(func.count()).where(Conversation.project_id == project_id)
+    return await session.scalar(query) or 0
 
 
 async def rename_conversation(

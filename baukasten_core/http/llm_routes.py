@@ -91,7 +91,7 @@ class GenerateOut(BaseModel):
 
 
 class ModelOut(BaseModel):
-    """A model that can be asked now; `allowed`: the tenant's data may go to its region; `loaded`:
+    """A model that can be asked now; `allowed`: the data may go to its region; `loaded`:
     it is in memory, null when its server does not say."""
 
     name: str
@@ -179,10 +179,14 @@ async def generate(body: GenerateIn, kit: CurrentKit) -> Any:
     )
 
 
-@router.get("/models", response_model=ModelsOut, responses=problem_responses(400))
-async def models(kit: CurrentKit, provider: str | None = None) -> ModelsOut:
-    """The models that can be asked now, and the providers that do not answer."""
-    listing = await kit.services.gateway.models(await kit.residency(), provider or None)
+@router.get("/models", response_model=ModelsOut, responses=problem_responses(400, 404))
+async def models(
+    kit: CurrentKit, provider: str | None = None, project_id: UUID | None = None
+) -> ModelsOut:
+    """The models that can be asked now, and the providers that do not answer; with `project_id`,
+    as far as that project's data may go."""
+    allowed = await kit.residency(project_id)
+    listing = await kit.services.gateway.models(allowed, provider or None)
     found = [
         ModelOut(
             name=model.name,

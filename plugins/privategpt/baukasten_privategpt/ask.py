@@ -2,43 +2,51 @@
 
 `routed` (who answers), any number of `delta` (text), `citations`, `done` (the whole answer). What
 goes wrong before the first event is raised; afterwards it is an `error` event, and the last.
+Whoever leaves in the middle of an answer finds what had been said in the conversation.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
 from baukasten_core.api import (
-    Citation,
     Finished,
     InvalidOutput,
     Kit,
-    Language,
     Message,
-    Passage,
     ProviderError,
     Routed,
     StreamInterrupted,
     TextDelta,
     Unavailable,
-    add_message,
-    get_conversation,
-    list_messages,
-    start_conversation,
 )
 from baukasten_privategpt.citations import citations, unknown_numbers
-from baukasten_privategpt.prompting import answer_messages, condense_messages, sources
-from baukasten_privategpt.schemas import AnswerOut, AskIn, CitationOut, UsageOut
+from baukasten_privategpt.options import PrivateGPTOptions
+from baukasten_privategpt.packing import pack, tokens
+from baukasten_privategpt.prompting import (
+    answer_messages,
+    condense_messages,
+    instructions,
+    sources,
+)
+from baukasten_privategpt.schemas import AskIn
 from baukasten_privategpt.texts import not_found
+from baukasten_privategpt.turns import EXTRACTIVE, AnswerParts, Turn, begin, keep
+
+log = logging.getLogger(__name__)
 
 EventName = Literal["routed", "delta", "citations", "done", "error"]
 CONDENSE_TOKENS, CONDENSE_SECONDS = 200, 20.0
 LONGEST_QUERY = 1000
-EXTRACTIVE = "extractive"
+
+_keeping: set[asyncio.Task[Any]] = set()
+"""What is written down after its reader has left: the loop alone would not hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +57,9 @@ class AskEvent:
     data: dict[str, Any]
 
 
-@dataclass(slots=True)
-class Turn:
-    """A question on its way to an answer."""
-
-    project_id: UUID
-    body: AskIn
-    language: Language
-    conversation_id: UUID | None
-    history: list[Message]
-    query: str = ""
-    passages: list[Passage] = field(default_factory=list)
-
-
 async def events(kit: Kit, project_id: UUID, body: AskIn) -> AsyncGenerator[AskEvent, None]:
     """Answer a question. Raises what looking up and asking raise, before the first event."""
-    turn = await _begin(kit, project_id, body)
+    turn = await begin(kit, project_id, body)
     turn.query = await _query(kit, turn)
     found = await kit.search(project_id, turn.query, limit=body.limit, documents=body.documents)
     turn.passages = [passage for passage in found if passage.score >= kit.relevant_score]
@@ -72,22 +67,6 @@ async def events(kit: Kit, project_id: UUID, body: AskIn) -> AsyncGenerator[AskE
     async with aclosing(answering) as running:
         async for event in running:
             yield event
-
-
-async def _begin(kit: Kit, project_id: UUID, body: AskIn) -> Turn:
-    """Raises `NotFound` for a conversation that is not there or somebody else's."""
-    language = await kit.detect_language(body.question) or kit.language
-    history: list[Message] = []
-    if body.conversation_id is not None:
-        async with kit.transaction() as session:
-            conversation = await get_conversation(session, project_id, body.conversation_id)
-            rows = await list_messages(session, conversation.id)
-            history = [Message(_role(row.role), row.content) for row in rows]
-    return Turn(project_id, body, language, body.conversation_id, history)
-
-
-def _role(role: str) -> Literal["user", "assistant"]:
-    return "assistant" if role == "assistant" else "user"
 
 
 # --- what is looked up --------------------------------------------------------------------
@@ -133,67 +112,66 @@ def _with_earlier(question: str, history: Sequence[Message]) -> str:
 async def _not_found(kit: Kit, turn: Turn) -> AsyncGenerator[AskEvent, None]:
     """Nothing is relevant: say so, and ask nobody."""
     text = not_found(turn.language)
-    answer = await _keep(kit, turn, AnswerParts(text, found=False))
+    answer = await keep(kit, turn, AnswerParts(text, found=False))
     yield AskEvent("delta", {"text": text})
     yield AskEvent("citations", {"citations": [], "grounded": False})
     yield AskEvent("done", answer.model_dump(mode="json"))
 
 
 async def _answered(kit: Kit, turn: Turn) -> AsyncGenerator[AskEvent, None]:
-    body = turn.body
-    stream = kit.stream(
-        answer_messages(body.question, turn.passages, turn.history, turn.language),
-        project_id=turn.project_id,
-        provider=body.provider,
-        model=body.model,
-        sources=sources(turn.passages),
-        question=turn.query,
-    )
     pieces: list[str] = []
     routed: Routed | None = None
     finished: Finished | None = None
-    async with aclosing(stream) as running:
-        async for event in running:
-            match event:
-                case Routed():
-                    routed = event
-                    yield AskEvent("routed", _who(event))
-                case TextDelta(text):
-                    pieces.append(text)
-                    yield AskEvent("delta", {"text": text})
-                case Finished():
-                    finished = event
+    try:
+        async with aclosing(_asked(kit, turn)) as running:
+            async for event in running:
+                match event:
+                    case Routed():
+                        routed = event
+                        yield AskEvent("routed", _who(event))
+                    case TextDelta(text):
+                        turn.speaks()
+                        pieces.append(text)
+                        yield AskEvent("delta", {"text": text})
+                    case Finished():
+                        finished = event
+    except (GeneratorExit, asyncio.CancelledError):
+        if routed is not None and "".join(pieces).strip():
+            _keep_stopped(kit, turn, "".join(pieces), routed)
+        raise
     if routed is None or finished is None:
         raise StreamInterrupted("The answer broke off before its end; ask again.")
     parts = await _checked(kit, turn, "".join(pieces), routed, finished)
     if not pieces:
         yield AskEvent("delta", {"text": parts.text})
-    answer = await _keep(kit, turn, parts)
+    answer = await keep(kit, turn, parts)
     shown = answer.model_dump(mode="json")
     yield AskEvent("citations", {"citations": shown["citations"], "grounded": answer.grounded})
     yield AskEvent("done", shown)
 
 
-@dataclass(slots=True)
-class AnswerParts:
-    """An answer before it has been kept."""
-
-    text: str
-    found: bool = True
-    cited: list[Citation] = field(default_factory=list)
-    unknown: list[int] = field(default_factory=list)
-    routed: Routed | None = None
-    finished: Finished | None = None
-
-    @property
-    def method(self) -> Literal["llm", "extractive", "none"]:
-        if self.routed is None:
-            return "none"
-        return "extractive" if self.routed.provider == EXTRACTIVE else "llm"
+def _asked(kit: Kit, turn: Turn) -> AsyncGenerator[Any, None]:
+    """The model's events; what it is given fits into its context."""
+    body, options = turn.body, kit.options(PrivateGPTOptions)
+    taken = tokens(instructions(turn.language)) + tokens(body.question) + options.answer_tokens
+    turn.passages, history = pack(
+        turn.passages,
+        turn.history,
+        max(options.context_tokens - taken, options.context_tokens // 4),
+    )
+    return kit.stream(
+        answer_messages(body.question, turn.passages, history, turn.language),
+        project_id=turn.project_id,
+        provider=body.provider,
+        model=body.model,
+        sources=sources(turn.passages),
+        question=turn.query,
+        max_tokens=options.answer_tokens,
+    )
 
 
 async def _checked(
-    kit: Kit, turn: Turn, text: str, routed: Routed, finished: Finished
+    kit: Kit, turn: Turn, text: str, routed: Routed, finished: Finished | None
 ) -> AnswerParts:
     """The answer with its citations checked against the documents as they are now."""
     if not text.strip():
@@ -211,6 +189,24 @@ async def _checked(
     )
 
 
+def _keep_stopped(kit: Kit, turn: Turn, text: str, routed: Routed) -> None:
+    """Write down what was said to a reader who has left. Their request is being cancelled, and
+    with it whatever it waits for, so this goes on beside it."""
+
+    async def kept() -> None:
+        await keep(kit, turn, await _checked(kit, turn, text, routed, None))
+
+    task = asyncio.get_running_loop().create_task(kept())
+    _keeping.add(task)
+    task.add_done_callback(_kept)
+
+
+def _kept(task: asyncio.Task[Any]) -> None:
+    _keeping.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("a stopped answer could not be kept: %s", type(error).__name__)
+
+
 def _who(routed: Routed) -> dict[str, Any]:
     return {
         "provider": routed.instance,
@@ -218,50 +214,3 @@ def _who(routed: Routed) -> dict[str, Any]:
         "region": routed.region,
         "method": "extractive" if routed.provider == EXTRACTIVE else "llm",
     }
-
-
-async def _keep(kit: Kit, turn: Turn, parts: AnswerParts) -> AnswerOut:
-    """Store question and answer; a conversation begins with its first answer."""
-    routed, finished = parts.routed, parts.finished
-    usage = UsageOut()
-    if finished is not None:
-        counted = finished.usage
-        usage = UsageOut(
-            prompt_tokens=counted.prompt_tokens,
-            completion_tokens=counted.completion_tokens,
-            total_tokens=counted.total_tokens,
-            estimated=counted.estimated,
-        )
-    rest: dict[str, Any] = {
-        "found": parts.found,
-        "grounded": any(citation.verified for citation in parts.cited),
-        "unknown_citations": parts.unknown,
-        "method": parts.method,
-        "provider": routed.instance if routed else None,
-        "model": routed.model if routed else None,
-        "region": routed.region if routed else None,
-        "usage": usage,
-        "finish_reason": finished.reason if finished else None,
-        "language": turn.language,
-    }
-    meta = {**rest, "usage": usage.model_dump()}
-    question = turn.body.question
-    async with kit.transaction() as session:
-        if turn.conversation_id is None:
-            conversation = await start_conversation(
-                session, kit.principal, turn.project_id, question
-            )
-        else:
-            conversation = await get_conversation(session, turn.project_id, turn.conversation_id)
-        await add_message(session, conversation, "user", question)
-        message = await add_message(
-            session, conversation, "assistant", parts.text, citations=parts.cited, meta=meta
-        )
-    return AnswerOut(
-        conversation_id=conversation.id,
-        message_id=message.id,
-        answer=parts.text,
-        citations=[CitationOut.model_validate(citation.as_json()) for citation in parts.cited],
-        query=turn.query,
-        **rest,
-    )

@@ -8,12 +8,11 @@ from functools import cache
 from importlib.resources import files
 
 from baukasten_core.api import Language, Message, Passage, Source
+from baukasten_privategpt.packing import latest
 from baukasten_privategpt.texts import NAMES, not_found
 
-TURNS = 6
-"""Earlier turns that go with a question ..."""
-HISTORY_CHARACTERS = 8000
-"""... and the most text they may have together; older turns are left out whole."""
+CONDENSED_FROM = 2000
+"""Tokens of earlier turns that a question is made whole from."""
 
 
 @cache
@@ -26,15 +25,21 @@ def answer_messages(
     question: str, passages: Sequence[Passage], history: Sequence[Message], language: Language
 ) -> list[Message]:
     """The sources and the question, after what was said before."""
-    system = prompt("answer").format(language=NAMES[language], not_found=not_found(language))
+    system = instructions(language)
     fenced = "\n\n".join(fence(n, passage) for n, passage in enumerate(passages, start=1))
     turn = f"{fenced}\n\nQuestion: {question}"
-    return [Message("system", system), *recent(history), Message("user", turn)]
+    return [Message("system", system), *history, Message("user", turn)]
+
+
+def instructions(language: Language) -> str:
+    """What the model is told before anything else."""
+    return prompt("answer").format(language=NAMES[language], not_found=not_found(language))
 
 
 def condense_messages(question: str, history: Sequence[Message]) -> list[Message]:
     """The conversation, to be turned into one question."""
-    said = "\n".join(f"{turn.role}: {turn.content}" for turn in recent(history))
+    turns = latest(history, CONDENSED_FROM)
+    said = "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
     turn = f"Conversation:\n{said}\n\nLast message:\nuser: {question}"
     return [Message("system", prompt("condense")), Message("user", turn)]
 
@@ -51,15 +56,3 @@ def fence(number: int, passage: Passage) -> str:
     while mark in text:
         mark = secrets.token_hex(6)
     return f"<<<source [{number}] {mark}>>>\n{text}\n<<<end of source {mark}>>>"
-
-
-def recent(history: Sequence[Message]) -> list[Message]:
-    """The last turns, as many as fit."""
-    kept: list[Message] = []
-    length = 0
-    for turn in reversed(history[-TURNS:]):
-        length += len(turn.content)
-        if length > HISTORY_CHARACTERS:
-            break
-        kept.append(turn)
-    return kept[::-1]

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from baukasten_core.api import (
     BaukastenError,
     Conversation,
     CurrentKit,
+    Kit,
     PageCursor,
     PageLimit,
+    count_conversations,
     delete_conversation,
     get_conversation,
     list_conversations,
@@ -25,14 +28,18 @@ from baukasten_core.api import (
     problem_responses,
     rename_conversation,
     start_conversation,
+    totals,
 )
 from baukasten_privategpt.ask import AskEvent, events
+from baukasten_privategpt.export import MEDIA_TYPES, exported, file_name
 from baukasten_privategpt.schemas import (
     AnswerOut,
     AskIn,
     ConversationIn,
     ConversationOut,
     ConversationWithMessages,
+    ExportFormat,
+    LibraryOut,
     MessageOut,
 )
 
@@ -44,6 +51,11 @@ UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 UNEXPECTED = BaukastenError("Something went wrong on our side; the answer is incomplete.")
 
 router = APIRouter(prefix="/projects/{project_id}")
+
+Words = Annotated[
+    str | None,
+    Query(max_length=200, pattern=r"^[^\x00]*$", description="Words of the title or of a turn."),
+]
 
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
@@ -94,6 +106,19 @@ def _sse(name: str, data: Any) -> str:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
+# --- the library ---------------------------------------------------------------------------
+
+
+@router.get("", response_model=LibraryOut)
+async def library(project_id: UUID, kit: CurrentKit) -> LibraryOut:
+    """What is in this library."""
+    project = await kit.project(project_id, type_=NAME)
+    async with kit.transaction() as session:
+        documents = await totals(session, project.id)
+        count = await count_conversations(session, project.id)
+    return LibraryOut(documents=documents.ready, chunks=documents.chunks_done, conversations=count)
+
+
 # --- conversations ------------------------------------------------------------------------
 
 
@@ -105,13 +130,16 @@ async def conversations(
     request: Request,
     response: Response,
     kit: CurrentKit,
+    search: Words = None,
     limit: PageLimit = 50,
     after: PageCursor = None,
 ) -> Sequence[Conversation]:
     """Your conversations in this project, the one that changed last first."""
     project = await kit.project(project_id, type_=NAME)
     async with kit.transaction() as session:
-        rows = await list_conversations(session, project.id, limit=limit + 1, after=after)
+        rows = await list_conversations(
+            session, project.id, search=search, limit=limit + 1, after=after
+        )
     return paged(request, response, rows, limit, key="updated_at")
 
 
@@ -129,13 +157,39 @@ async def create(project_id: UUID, body: ConversationIn, kit: CurrentKit) -> Con
 async def get(project_id: UUID, conversation_id: UUID, kit: CurrentKit) -> ConversationWithMessages:
     """A conversation with its turns."""
     project = await kit.project(project_id, type_=NAME)
+    return await _whole(kit, project.id, conversation_id)
+
+
+@router.get(
+    "/conversations/{conversation_id}/export",
+    response_class=Response,
+    responses={200: {"content": {media: {} for media in MEDIA_TYPES.values()}}},
+)
+async def export(
+    project_id: UUID, conversation_id: UUID, kit: CurrentKit, format: ExportFormat = "markdown"
+) -> Response:
+    """A conversation to take along, in your language."""
+    project = await kit.project(project_id, type_=NAME)
+    conversation = await _whole(kit, project.id, conversation_id)
+    name = quote(file_name(conversation, format))
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    content = await exported(kit, conversation, format)
+    return Response(content, media_type=MEDIA_TYPES[format], headers=headers)
+
+
+async def _whole(kit: Kit, project_id: UUID, conversation_id: UUID) -> ConversationWithMessages:
+    """The conversation, each citation with whether its document is still there."""
     async with kit.transaction() as session:
-        conversation = await get_conversation(session, project.id, conversation_id)
+        conversation = await get_conversation(session, project_id, conversation_id)
         rows = await list_messages(session, conversation.id)
-    return ConversationWithMessages(
-        **ConversationOut.model_validate(conversation).model_dump(),
-        messages=[MessageOut.model_validate(row) for row in rows],
-    )
+    turns = [MessageOut.model_validate(row) for row in rows]
+    cited = {citation.document_id for turn in turns for citation in turn.citations}
+    there = await kit.documents(list(cited), with_text=False) if cited else {}
+    for turn in turns:
+        for citation in turn.citations:
+            citation.gone = citation.document_id not in there
+    known = ConversationOut.model_validate(conversation).model_dump()
+    return ConversationWithMessages(**known, messages=turns)
 
 
 @router.patch("/conversations/{conversation_id}", response_model=ConversationOut)

@@ -31,6 +31,11 @@ class AskIn(BaseModel):
     provider: Name | None = Field(None, description="A configured instance; else the chain.")
     model: Name = Field("", description="One of its models.")
     stream: bool = Field(False, description="Answer as server-sent events.")
+    replaces: UUID | None = Field(
+        None,
+        description="A question of this conversation that is asked again or otherwise: it and all "
+        "that came after it give way to this one and its answer.",
+    )
     documents: list[UUID] | None = Field(
         None, max_length=1000, description="Look in these documents only."
     )
@@ -39,7 +44,7 @@ class AskIn(BaseModel):
 
 class CitationOut(BaseModel):
     """What the answer's `[number]` rests on: characters `start` to `end` of the document.
-    `verified`: the quote stands there word for word."""
+    `verified`: the quote stood there word for word. `gone`: the document was erased since."""
 
     number: int
     document_id: UUID
@@ -50,6 +55,7 @@ class CitationOut(BaseModel):
     page: int | None
     score: float
     verified: bool
+    gone: bool = False
 
 
 class UsageOut(BaseModel):
@@ -68,10 +74,12 @@ class AnswerOut(BaseModel):
     `model` and `region` are null. `grounded` says that at least one citation was verified; an
     answer that is not grounded rests on nothing you can check. `unknown_citations` are numbers in
     the answer that no source has. `method` is `extractive` where sentences are quoted because no
-    language model answers. `query` is what was looked up.
+    language model answers. `query` is what was looked up. `finish_reason` is `stopped` where the
+    reader left before the end. Times are in seconds since the question came.
     """
 
     conversation_id: UUID
+    question_id: UUID
     message_id: UUID
     answer: str
     found: bool
@@ -84,6 +92,8 @@ class AnswerOut(BaseModel):
     region: str | None = None
     usage: UsageOut = UsageOut()
     finish_reason: str | None = None
+    seconds: float | None = None
+    first_seconds: float | None = Field(None, description="Until its first word.")
     language: Language
     query: str
 
@@ -121,3 +131,14 @@ class MessageOut(BaseModel):
 
 class ConversationWithMessages(ConversationOut):
     messages: list[MessageOut]
+
+
+class LibraryOut(BaseModel):
+    """What is in a library: documents that can be asked, their passages, my conversations."""
+
+    documents: int
+    chunks: int
+    conversations: int
+
+
+ExportFormat = Literal["markdown", "json", "pdf"]

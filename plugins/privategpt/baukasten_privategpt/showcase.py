@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from baukasten_core.api import Showcase
+from baukasten_privategpt.options import PrivateGPTOptions
 from baukasten_privategpt.routes import router
+
+PAGES = Path(__file__).parent / "pages"
+"""Built from `ui/`; a checkout has none before `make ui`."""
 
 
 def showcase() -> Showcase:
@@ -16,4 +22,6 @@ def showcase() -> Showcase:
             "es": "Responde preguntas a partir de sus documentos, con citas comprobadas.",
         },
         router=router,
+        options=PrivateGPTOptions,
+        pages=PAGES if PAGES.is_dir() else None,
     )

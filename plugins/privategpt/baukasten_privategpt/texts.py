@@ -7,7 +7,8 @@ from pathlib import Path
 
 from baukasten_core.api import Language, Messages
 
-MESSAGES = Messages(Path(__file__).parent / "messages")
+FOLDER = Path(__file__).parent
+MESSAGES = Messages(FOLDER / "messages")
 
 NAMES: Mapping[Language, str] = {"de": "German", "en": "English", "es": "Spanish"}
 """For the prompt, which is in English."""

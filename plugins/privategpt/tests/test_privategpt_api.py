@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from io import BytesIO
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
+from pypdf import PdfReader
 
 from baukasten_core.testing.emulators import Asked, OpenAIEmulator, Reply
 from baukasten_core.testing.fixtures_app import SignedIn
@@ -229,24 +232,74 @@ async def test_a_stream_that_breaks_ends_with_an_error_and_nothing_is_kept(
     assert await get(f"/privategpt/projects/{project}/conversations") == []
 
 
-async def test_a_client_that_goes_away_ends_the_model_s_work(
+async def leave_after(served: str, user: SignedIn, url: str, event: str) -> None:
+    """Ask with a stream, and go away at the first event of that name."""
+    body = {"question": "When is the filter of the pump changed?", "stream": True}
+    async with (
+        httpx.AsyncClient(headers=user.headers) as browser,
+        browser.stream("POST", f"{served}{url}", json=body) as response,
+    ):
+        async for line in response.aiter_lines():
+            if line == f"event: {event}":
+                break
+
+
+async def test_whoever_leaves_ends_the_models_work_and_finds_what_was_said(
     served: str, user: SignedIn, project: str, add_text: Any, get: Any, llm: OpenAIEmulator
 ) -> None:
     await add_text(PUMPS)
-    llm.reply = Reply("word " * 500)
+    llm.reply = Reply("Every six weeks [1]. " * 100)
     llm.faults.piece_delay = 0.05
-    body = {"question": "When is the filter of the pump changed?", "stream": True}
-    url = f"{served}/privategpt/projects/{project}/ask"
-    async with (
-        httpx.AsyncClient(headers=user.headers) as browser,
-        browser.stream("POST", url, json=body) as response,
-    ):
-        async for line in response.aiter_lines():
-            if line == "event: delta":
-                break
+    await leave_after(served, user, f"/privategpt/projects/{project}/ask", "delta")
     (request,) = [request for request in llm.requests if request.method == "POST"]
     assert await asyncio.to_thread(request.left.wait, 10)
-    assert await get(f"/privategpt/projects/{project}/conversations") == []
+    base = f"/privategpt/projects/{project}/conversations"
+    async with asyncio.timeout(10):
+        while not (listed := await get(base)):  # noqa: ASYNC110 (it is written beside)
+            await asyncio.sleep(0.05)
+    answer = (await get(f"{base}/{listed[0]['id']}"))["messages"][-1]
+    assert llm.reply.text.startswith(answer["content"])
+    assert answer["content"].strip()
+    assert answer["meta"]["finish_reason"] == "stopped"
+
+
+# --- asked again, and otherwise ------------------------------------------------------------
+
+
+async def test_a_question_asked_again_or_otherwise_takes_the_place_of_what_followed(
+    ask: Any, get: Any, add_text: Any, project: str, llm: OpenAIEmulator
+) -> None:
+    await add_text(PUMPS)
+    llm.reply = Reply("Six weeks [1].")
+    first = await ask("When is the filter of the pump changed?")
+    chat = {"conversation_id": first["conversation_id"]}
+    second = await ask("When is the oil of the pump checked?", **chat)
+    llm.reply = Reply("Every six weeks, it says [1].")
+    edited = "How often is the filter of the pump changed?"
+    again = await ask(edited, **chat, replaces=first["question_id"])
+    url = f"/privategpt/projects/{project}/conversations/{first['conversation_id']}"
+    turns = (await get(url))["messages"]
+    assert [turn["id"] for turn in turns] == [again["question_id"], again["message_id"]]
+    assert turns[0]["content"] == edited
+    assert again["seconds"] >= again["first_seconds"] > 0
+    await ask(edited, 404, **chat, replaces=second["question_id"])
+    await ask(edited, 404, **chat, replaces=again["message_id"])
+    await ask(edited, 404, replaces=again["question_id"])
+
+
+async def test_what_is_replaced_stays_where_the_new_answer_fails(
+    ask: Any, get: Any, add_text: Any, project: str, llm: OpenAIEmulator
+) -> None:
+    await add_text(PUMPS)
+    llm.reply = Reply("Six weeks [1].")
+    question = "When is the filter of the pump changed?"
+    first = await ask(question)
+    llm.faults.cut_after = 1
+    chat = {"conversation_id": first["conversation_id"], "replaces": first["question_id"]}
+    await ask(question, 502, **chat)
+    url = f"/privategpt/projects/{project}/conversations/{first['conversation_id']}"
+    turns = (await get(url))["messages"]
+    assert [turn["content"] for turn in turns] == [question, "Six weeks [1]."]
 
 
 # --- where it looks ------------------------------------------------------------------------
@@ -362,3 +415,80 @@ async def test_a_stranger_gets_404_for_every_call(
         response = await client.request(method, url, json=body, headers=other_user.headers)
         assert response.status_code == 404, (method, path, response.text)
         assert (await client.request(method, url, json=body)).status_code == 401
+
+
+# --- found again, taken along, gone ----------------------------------------------------------
+
+
+async def test_conversations_are_found_by_words_of_their_turns_literally(
+    ask: Any, get: Any, add_text: Any, project: str, llm: OpenAIEmulator
+) -> None:
+    await add_text(PUMPS)
+    llm.reply = Reply("About 50% of six weeks [1].")
+    answer = await ask("When is the filter of the pump changed?")
+    base = f"/privategpt/projects/{project}/conversations"
+    for words, found in (("SIX weeks", 1), ("50%", 1), ("5_%", 0), ("heron", 0), ("filter", 1)):
+        rows = await get(f"{base}?{urlencode({'search': words})}")
+        assert [row["id"] for row in rows] == [answer["conversation_id"]] * found, words
+
+
+async def test_a_library_says_what_is_in_it(
+    ask: Any, get: Any, add_text: Any, project: str, llm: OpenAIEmulator
+) -> None:
+    await add_text(PUMPS)
+    llm.reply = Reply("Six weeks [1].")
+    await ask("When is the filter of the pump changed?")
+    counted = await get(f"/privategpt/projects/{project}")
+    assert counted == {"documents": 1, "chunks": 1, "conversations": 1}
+
+
+async def test_a_document_that_was_erased_leaves_its_citations_marked_as_gone(
+    ask: Any,
+    get: Any,
+    add_text: Any,
+    client: httpx.AsyncClient,
+    user: SignedIn,
+    project: str,
+    llm: OpenAIEmulator,
+) -> None:
+    document = await add_text(PUMPS)
+    llm.reply = Reply("Six weeks [1].")
+    answer = await ask("When is the filter of the pump changed?")
+    assert not answer["citations"][0]["gone"]
+    await client.delete(f"/documents/{document}", headers=user.headers)
+    url = f"/privategpt/projects/{project}/conversations/{answer['conversation_id']}"
+    assert (await get(url))["messages"][1]["citations"][0]["gone"]
+    exported = await client.get(f"{url}/export", headers=user.headers)
+    assert "document erased" in exported.text
+
+
+@pytest.mark.parametrize("form", ["markdown", "json", "pdf"])
+async def test_a_conversation_is_taken_along_with_its_sources(
+    ask: Any,
+    add_text: Any,
+    client: httpx.AsyncClient,
+    user: SignedIn,
+    project: str,
+    llm: OpenAIEmulator,
+    form: str,
+) -> None:
+    await add_text(PUMPS)
+    llm.reply = Reply("Six weeks #let [1].")
+    answer = await ask("When is the filter of the pump changed?")
+    url = f"/privategpt/projects/{project}/conversations/{answer['conversation_id']}/export"
+    response = await client.get(url, params={"format": form}, headers=user.headers)
+    assert response.status_code == 200, response.text
+    assert "attachment" in response.headers["content-disposition"]
+    text = response.text
+    if form == "pdf":
+        text = "".join(page.extract_text() for page in PdfReader(BytesIO(response.content)).pages)
+    for said in ("When is the filter", "Six weeks #let", "every six weeks", "emulated"):
+        assert said in " ".join(text.replace("\\", "").split()), form
+
+
+async def test_the_models_of_a_project_say_where_its_data_may_go(
+    get: Any, post: Any, project: str
+) -> None:
+    listed = await get(f"/llm/models?project_id={project}")
+    assert {model["provider"]: model["allowed"] for model in listed["models"]}["emulated"]
+    await get(f"/llm/models?project_id={uuid4()}", 404)

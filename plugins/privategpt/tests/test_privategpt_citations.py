@@ -5,7 +5,8 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 from baukasten_privategpt.citations import citations, unknown_numbers
-from baukasten_privategpt.prompting import HISTORY_CHARACTERS, fence, recent
+from baukasten_privategpt.packing import FENCE_TOKENS, pack, tokens
+from baukasten_privategpt.prompting import fence
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,9 +81,27 @@ def test_a_source_can_not_fake_its_own_end(text: str) -> None:
     assert fenced.count(mark) == 2
 
 
-@given(st.lists(st.integers(0, HISTORY_CHARACTERS), max_size=10))
-def test_history_is_the_last_whole_turns_that_fit(lengths: list[int]) -> None:
-    history = [Message("user", "x" * length) for length in lengths]
-    kept = recent(history)
-    assert kept == history[len(history) - len(kept) :]
-    assert sum(len(turn.content) for turn in kept) <= HISTORY_CHARACTERS
+LONG = st.integers(0, 4000)
+
+
+@given(st.lists(LONG, max_size=8), st.lists(LONG, max_size=10), st.integers(300, 8000))
+def test_what_a_model_is_given_fits_and_keeps_its_order(
+    lengths: list[int], said: list[int], room: int
+) -> None:
+    passages = [passage("One sentence is here. " * (1 + length // 22)) for length in lengths]
+    history = [Message("user", "x" * length) for length in said]
+    kept, turns = pack(passages, history, room)
+    cost = sum(tokens(one.text) + FENCE_TOKENS for one in kept)
+    assert cost + sum(tokens(turn.content) for turn in turns) <= room
+    assert turns == history[len(history) - len(turns) :], "the last whole turns"
+    order = [passages.index(one) for one in kept if one in passages]
+    assert order == sorted(order)
+    assert bool(kept) == bool(passages), "the best passage is always there"
+
+
+def test_a_passage_that_is_too_long_alone_is_cut_after_a_sentence_and_still_cited() -> None:
+    text = "The filter is changed every six weeks. " * 400
+    (kept,), _ = pack([passage(text)], [], 300)
+    assert kept.text.rstrip().endswith("weeks.")
+    (found,) = citations("Six weeks [1].", [kept], {DOCUMENT: text}, "en")
+    assert found.verified
