@@ -38,7 +38,7 @@ def _said(answer: str, number: int) -> list[str]:
     pieces, start = [], 0
     for match in MARKERS.finditer(answer):
         if f"[{number}]" in match.group():
-            pieces.append(answer[start : match.start()].strip())
+            pieces.append(answer[start : match.start()].strip().lstrip(".,;:!? "))
         start = match.end()
     return pieces
 

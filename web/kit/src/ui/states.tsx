@@ -106,7 +106,11 @@ export function Failure({ error, text, onRetry, className }: FailureProps) {
           </details>
         )}
       </div>
-      {onRetry && <Button className="self-start text-ink" onClick={onRetry}>{t("actions.retry")}</Button>}
+      {onRetry && (
+        <Button className="self-start text-ink" onClick={onRetry}>
+          {t("actions.retry")}
+        </Button>
+      )}
     </div>
   );
 }

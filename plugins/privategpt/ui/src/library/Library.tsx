@@ -1,0 +1,149 @@
+import {
+  api,
+  Button,
+  buttonClasses,
+  Confirm,
+  type components,
+  DocumentList,
+  DocumentPreview,
+  Dropzone,
+  Failure,
+  Go,
+  Loading,
+  PageHead,
+  RegionBadge,
+  SearchBox,
+  type Span,
+  Tabs,
+  Tile,
+  take,
+  UploadList,
+  useToast,
+} from "@baukasten/kit";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { MessageCircleQuestion } from "lucide-react";
+import { useState } from "react";
+import { useParams } from "react-router";
+import { useFormatter, useTranslations } from "use-intl";
+import { useCounts, useProject } from "./queries";
+
+interface Opened {
+  id: string;
+  spans?: Span[];
+}
+
+/** One library: how much is in it, its documents, and the way to ask. */
+export function Library() {
+  const t = useTranslations("library");
+  const { projectId = "" } = useParams();
+  const project = useProject(projectId);
+  const [opened, setOpened] = useState<Opened>();
+  if (project.error)
+    return <Failure error={project.error} onRetry={() => void project.refetch()} />;
+  if (!project.data) return <Loading />;
+  return (
+    <>
+      <PageHead
+        title={project.data.name}
+        text={
+          <span className="flex flex-wrap items-center gap-2">
+            {project.data.description}
+            {(project.data.residency ?? []).map((region) => (
+              <RegionBadge key={region} region={region} />
+            ))}
+          </span>
+        }
+        actions={
+          <>
+            <Go to={`/console/projects/${projectId}`} className={buttonClasses()}>
+              {t("settings")}
+            </Go>
+            <Go
+              to={`/apps/privategpt/projects/${projectId}/conversations`}
+              className={buttonClasses("primary")}
+            >
+              <MessageCircleQuestion aria-hidden className="size-4" />
+              {t("ask")}
+            </Go>
+          </>
+        }
+      />
+      <Tiles projectId={projectId} />
+      <Tabs
+        label={t("tabs")}
+        tabs={[
+          {
+            name: t("documents"),
+            content: (
+              <div className="grid gap-4">
+                <Dropzone projectId={projectId} />
+                <UploadList projectId={projectId} />
+                <DocumentList projectId={projectId} onOpen={({ id }) => setOpened({ id })} />
+                <ClearAll project={project.data} />
+              </div>
+            ),
+          },
+          {
+            name: t("search"),
+            content: (
+              <SearchBox projectId={projectId} onOpen={(id, spans) => setOpened({ id, spans })} />
+            ),
+          },
+        ]}
+      />
+      <DocumentPreview
+        documentId={opened?.id ?? null}
+        spans={opened?.spans}
+        onClose={() => setOpened(undefined)}
+      />
+    </>
+  );
+}
+
+function Tiles({ projectId }: { projectId: string }) {
+  const t = useTranslations("library");
+  const format = useFormatter();
+  const { data } = useCounts(projectId);
+  const shown = (count?: number) => (count === undefined ? "–" : format.number(count));
+  return (
+    <div className="mb-6 grid grid-cols-3 gap-3">
+      <Tile name={t("documents")} value={shown(data?.documents)} />
+      <Tile name={t("chunks")} value={shown(data?.chunks)} />
+      <Tile name={t("conversations")} value={shown(data?.conversations)} />
+    </div>
+  );
+}
+
+function ClearAll({ project }: { project: components["schemas"]["ProjectDetail"] }) {
+  const t = useTranslations("library");
+  const say = useToast();
+  const queries = useQueryClient();
+  const [asking, setAsking] = useState(false);
+  const clear = useMutation({
+    mutationFn: () =>
+      take(api.DELETE("/documents", { params: { query: { project_id: project.id } } })),
+    onSuccess: ({ deleted }) => {
+      say(t("cleared", { count: deleted }));
+      void queries.invalidateQueries({ queryKey: ["documents", project.id] });
+      void queries.invalidateQueries({ queryKey: ["project", project.id] });
+    },
+  });
+  return (
+    <>
+      <Button look="danger" className="justify-self-end" onClick={() => setAsking(true)}>
+        {t("clear")}
+      </Button>
+      <Confirm
+        title={t("clearTitle")}
+        text={t("clearText")}
+        action={t("clear")}
+        word={project.name}
+        wordLabel={t("clearWord")}
+        open={asking}
+        onClose={() => setAsking(false)}
+        onConfirm={() => clear.mutateAsync()}
+        failure={clear.error && <Failure error={clear.error} />}
+      />
+    </>
+  );
+}
