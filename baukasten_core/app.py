@@ -21,6 +21,7 @@ from baukasten_core.contracts.embedding import EmbeddingProvider
 from baukasten_core.contracts.gateway import LLMGateway
 from baukasten_core.errors import PluginQuarantined
 from baukasten_core.http import (
+    admin_figures_routes,
     admin_routes,
     anthropic_routes,
     auth_routes,
@@ -66,6 +67,7 @@ ROUTERS = (
     anthropic_routes.router,
     usage_routes.router,
     embeddings_routes.router,
+    admin_figures_routes.router,
     admin_routes.router,
 )
 

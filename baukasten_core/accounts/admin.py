@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import RowMapping, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +25,7 @@ UPDATE = text(
 )
 DELETE = text("SELECT core.delete_user(:id)")
 STATS = text("SELECT * FROM core.admin_stats()")
+TIMELINE = text("SELECT * FROM core.admin_timeline(:since)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,12 @@ async def stats(session: AsyncSession) -> Stats:
         row.total_documents,
         row.total_chats,
     )
+
+
+async def timeline(session: AsyncSession, since: date) -> Sequence[RowMapping]:
+    """What came on each day (UTC) since a day; money in millionths. Nothing for anybody but an
+    admin."""
+    return (await session.execute(TIMELINE, {"since": since})).mappings().all()
 
 
 def refusal(outcome: str) -> BaukastenError:

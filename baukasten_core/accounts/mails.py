@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Literal
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,8 +34,16 @@ from baukasten_core.render.messages import translate
 
 MOST_IN_AN_HOUR = 5
 
-PAGES = {"verify": "verify", "reset": "reset-password"}
-LINK_JOBS: Mapping[Purpose, str] = {"verify": "core.mail_verify", "reset": "core.mail_reset"}
+LinkMail = Literal["verify", "reset", "welcome"]
+"""`welcome` goes to whom an admin made an account for: the same link as `reset`, other words."""
+
+PURPOSES: Mapping[LinkMail, Purpose] = {"verify": "verify", "reset": "reset", "welcome": "reset"}
+PAGES: Mapping[Purpose, str] = {"verify": "verify", "reset": "reset-password"}
+LINK_JOBS: Mapping[LinkMail, str] = {
+    "verify": "core.mail_verify",
+    "reset": "core.mail_reset",
+    "welcome": "core.mail_welcome",
+}
 INVITATION_JOB = "core.mail_invitation"
 
 
@@ -72,17 +81,17 @@ class MailRoom:
 # --- asking for a mail ------------------------------------------------------------------------
 
 
-async def queue_link(session: AsyncSession, jobs: Jobs, email: str, purpose: Purpose) -> None:
+async def queue_link(session: AsyncSession, jobs: Jobs, email: str, kind: LinkMail) -> None:
     """Have the link mailed that verifies an address or resets its password.
 
     Nothing comes of it for an unknown address (its job finds nobody), one that is verified
     already, or the sixth mail within an hour.
     """
-    what, hour = f"mail|{purpose}|{email}", timedelta(hours=1)
+    what, hour = f"mail|{kind}|{email}", timedelta(hours=1)
     if await take_attempt(session, what, limit=MOST_IN_AN_HOUR, window=hour):
         return
     user = await find_user(session, email)
-    await jobs.enqueue(session, Scope(user.user_id if user else uuid4()), LINK_JOBS[purpose])
+    await jobs.enqueue(session, Scope(user.user_id if user else uuid4()), LINK_JOBS[kind])
 
 
 async def queue_invitation(
@@ -100,15 +109,18 @@ def mail_handlers(
 ) -> Mapping[str, Handler]:
     """The jobs that mail. A server that is down is tried again for hours."""
     links = {
-        job: Handler(partial(_mail_link, database, room, purpose, link_lifetime))
-        for purpose, job in LINK_JOBS.items()
+        job: Handler(partial(_mail_link, database, room, kind, link_lifetime))
+        for kind, job in LINK_JOBS.items()
     }
     return {**links, INVITATION_JOB: Handler(partial(_mail_invitation, database, room))}
 
 
 async def _mail_link(
-    database: Transactions, room: MailRoom, purpose: Purpose, lifetime: timedelta, scope: Scope
+    database: Transactions, room: MailRoom, kind: LinkMail, lifetime: timedelta, scope: Scope
 ) -> None:
+    purpose = PURPOSES[kind]
+    if kind == "welcome":
+        lifetime = LIFETIME
     async with database.transaction(scope) as session:
         user = await session.get(User, scope.user_id)
         if user is None or not _wanted(user, purpose):
@@ -120,7 +132,7 @@ async def _mail_link(
         email, language = user.email, user.language
     link = room.link(PAGES[purpose], token)
     minutes = int(lifetime.total_seconds() // 60)
-    await room.send(email, language, purpose, link=link, minutes=minutes)
+    await room.send(email, language, kind, link=link, minutes=minutes, days=lifetime.days)
 
 
 async def _mail_invitation(

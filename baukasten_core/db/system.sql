@@ -466,6 +466,57 @@ BEGIN
     GROUP BY u.tenant_id, t.name, u.instance, u.model ORDER BY t.name, 1, 3, 4;
 END $$;
 
+-- The same by everything it can be added up by, with whose it is; no text, no project's name.
+CREATE FUNCTION core.admin_usage(p_since timestamptz, p_until timestamptz)
+RETURNS TABLE (day date, user_id uuid, user_email text, project_id uuid, tenant_id uuid,
+               tenant text, instance text, model text, calls bigint, answered bigint,
+               prompt_tokens bigint, completion_tokens bigint, cost numeric)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+BEGIN
+    IF NOT caller_is_admin() THEN RETURN; END IF;
+    RETURN QUERY
+    SELECT (date_trunc('day', l.created_at, 'UTC'))::date, l.user_id, u.email, l.project_id,
+           l.tenant_id, t.name, l.instance, l.model, count(*),
+           count(*) FILTER (WHERE l.outcome = 'answered'), sum(l.prompt_tokens),
+           sum(l.completion_tokens), sum(l.cost)
+    FROM llm_usage l JOIN tenants t ON t.id = l.tenant_id LEFT JOIN users u ON u.id = l.user_id
+    WHERE l.created_at >= p_since AND l.created_at < p_until
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8;
+END $$;
+
+-- What came to the platform on each day (UTC) since a day, today included; for an admin.
+CREATE FUNCTION core.admin_timeline(p_since date)
+RETURNS TABLE (day date, users bigint, projects bigint, documents bigint, calls bigint,
+               prompt_tokens bigint, completion_tokens bigint, cost numeric)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
+BEGIN
+    IF NOT caller_is_admin() THEN RETURN; END IF;
+    RETURN QUERY
+    WITH days AS (
+        SELECT d::date AS at
+        FROM generate_series(p_since::timestamp, now() AT TIME ZONE 'UTC', '1 day') d
+    ), made AS (
+        SELECT 'users' AS what, (u.created_at AT TIME ZONE 'UTC')::date AS at FROM users u
+        UNION ALL SELECT 'projects', (r.created_at AT TIME ZONE 'UTC')::date FROM projects r
+        UNION ALL SELECT 'documents', (d.created_at AT TIME ZONE 'UTC')::date FROM documents d
+    ), counted AS (
+        SELECT m.at, count(*) FILTER (WHERE what = 'users') AS users,
+               count(*) FILTER (WHERE what = 'projects') AS projects,
+               count(*) FILTER (WHERE what = 'documents') AS documents
+        FROM made m WHERE m.at >= p_since GROUP BY m.at
+    ), asked AS (
+        SELECT (l.created_at AT TIME ZONE 'UTC')::date AS at, count(*) AS calls,
+               sum(l.prompt_tokens)::bigint AS prompt_tokens,
+               sum(l.completion_tokens)::bigint AS completion_tokens, sum(l.cost) AS cost
+        FROM llm_usage l WHERE l.created_at >= p_since::timestamp AT TIME ZONE 'UTC' GROUP BY 1
+    )
+    SELECT days.at, coalesce(c.users, 0), coalesce(c.projects, 0), coalesce(c.documents, 0),
+           coalesce(a.calls, 0), coalesce(a.prompt_tokens, 0), coalesce(a.completion_tokens, 0),
+           coalesce(a.cost, 0)
+    FROM days LEFT JOIN counted c ON c.at = days.at LEFT JOIN asked a ON a.at = days.at
+    ORDER BY days.at;
+END $$;
+
 -- What processes that are gone had set aside for calls to language models: nobody has said for
 -- five minutes that it is held still. It stays charged. For an admin.
 CREATE FUNCTION core.admin_unsettled()
@@ -766,11 +817,17 @@ BEGIN
 END $$;
 
 -- The audit log, newest first, for admins; a page ends before (p_before, p_before_id).
-CREATE FUNCTION core.audit_entries(p_limit integer, p_before timestamptz, p_before_id uuid)
+CREATE FUNCTION core.audit_entries(p_limit integer, p_before timestamptz, p_before_id uuid,
+                                   p_action text, p_user uuid, p_since timestamptz,
+                                   p_until timestamptz)
 RETURNS SETOF core.audit
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, core, pg_temp AS $$
     SELECT * FROM core.audit
     WHERE core.caller_is_admin()
+      AND (p_action IS NULL OR starts_with(action, p_action))
+      AND (p_user IS NULL OR user_id = p_user)
+      AND (p_since IS NULL OR created_at >= p_since)
+      AND (p_until IS NULL OR created_at < p_until)
       AND (p_before IS NULL OR (created_at, id) < (p_before, p_before_id))
     ORDER BY created_at DESC, id DESC LIMIT p_limit
 $$;

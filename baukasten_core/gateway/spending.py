@@ -18,7 +18,19 @@ from baukasten_core.gateway.prices import MILLION
 
 Group = Literal["day", "month", "instance", "model", "route", "project_id", "api_key_id", "user_id"]
 
+AdminGroup = Literal["day", "user", "project", "tenant", "instance", "model"]
+ADMIN_COLUMNS: Mapping[AdminGroup, tuple[str, ...]] = {
+    "day": ("day",),
+    "user": ("user_id", "user_email"),
+    "project": ("project_id",),
+    "tenant": ("tenant_id", "tenant"),
+    "instance": ("instance",),
+    "model": ("instance", "model"),
+}
+
 BY_TENANT = text("SELECT * FROM core.admin_spending(:since, :until)")
+
+SUMS = ("calls", "answered", "prompt_tokens", "completion_tokens", "cost")
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would compute instead of showing it."""
@@ -74,6 +86,21 @@ async def spending_by_tenant(session: AsyncSession, period: Period) -> list[dict
     """Sums by tenant, instance and model; nothing for anybody but an admin."""
     values = {"since": period.since, "until": period.until}
     return [_in_money(row._asdict()) for row in await session.execute(BY_TENANT, values)]
+
+
+async def spending_everywhere(
+    session: AsyncSession, period: Period, groups: Sequence[AdminGroup]
+) -> list[dict[str, Any]]:
+    """Sums over all tenants, a row for each value of `groups`; nothing for anybody but an admin."""
+    names = list(dict.fromkeys(name for group in groups for name in ADMIN_COLUMNS[group]))
+    found = func.core.admin_usage(period.since, period.until).table_valued(
+        *dict.fromkeys(name for columns in ADMIN_COLUMNS.values() for name in columns), *SUMS
+    )
+    columns = [found.c[name] for name in names]
+    sums = [func.coalesce(func.sum(found.c[name]), 0).label(name) for name in SUMS]
+    statement = select(*columns, *sums).group_by(*columns).order_by(*columns)
+    rows = [_in_money(row._asdict()) for row in await session.execute(statement)]
+    return [{**row, "calls": int(row["calls"]), "answered": int(row["answered"])} for row in rows]
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:

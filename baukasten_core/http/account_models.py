@@ -85,6 +85,15 @@ class RegisterIn(BaseModel):
     password: Password
 
 
+class NewUserIn(BaseModel):
+    """An account that an admin makes. Without a password, a link to choose one is mailed."""
+
+    email: Email
+    password: Password | None = None
+    language: Language = "en"
+    is_admin: bool = False
+
+
 class EmailIn(BaseModel):
     """An address."""
 

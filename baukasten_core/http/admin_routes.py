@@ -10,12 +10,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from baukasten_core.accounts import admin
+from baukasten_core.accounts import admin, users
+from baukasten_core.accounts.mails import queue_link
 from baukasten_core.accounts.models import User
+from baukasten_core.accounts.passwords import hash_password
 from baukasten_core.gateway.usage import usage_by_provider
 from baukasten_core.health import check_health
 from baukasten_core.http import users_routes
-from baukasten_core.http.account_models import UserChange, UserOut
+from baukasten_core.http.account_models import NewUserIn, UserChange, UserOut
 from baukasten_core.http.dependencies import (
     Admin,
     CurrentKit,
@@ -26,6 +28,7 @@ from baukasten_core.http.dependencies import (
 from baukasten_core.http.errors import problem_responses
 from baukasten_core.http.paging import paged
 from baukasten_core.http.privacy_routes import ERASED
+from baukasten_core.privacy import audit
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
@@ -96,6 +99,34 @@ async def list_users(
     before = (after.time, after.id) if after else None
     rows = await admin.list_users(session, search=search, before=before, limit=limit + 1)
     return paged(request, response, rows, limit)
+
+
+@router.post("/users", status_code=201, response_model=UserOut, responses=problem_responses(400))
+async def create_user(body: NewUserIn, kit: CurrentKit) -> User:
+    """Make an account for somebody, also where registration is closed."""
+    admin.require_admin(kit.principal)
+    stored = await hash_password(body.password) if body.password is not None else None
+    async with kit.transaction() as session:
+        made = await users.create_user(
+            session,
+            body.email,
+            stored,
+            residency=kit.services.settings.privacy.residency,
+            language=body.language,
+        )
+        if body.is_admin:
+            await admin.update_user(session, made.user_id, is_admin=True)
+        if stored is None:
+            await queue_link(session, kit.services.jobs, body.email, "welcome")
+        await audit.record(
+            session,
+            kit.principal,
+            "user.created",
+            object_type="user",
+            object_id=made.user_id,
+            details={"is_admin": body.is_admin, "invited": stored is None},
+        )
+        return await admin.get_user(session, made.user_id)
 
 
 @router.get("/users/{user_id}", response_model=UserOut, responses=problem_responses(404))

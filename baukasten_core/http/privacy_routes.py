@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.documents.files import file_key
@@ -33,6 +33,21 @@ from baukasten_core.services import Services
 from baukasten_core.upkeep import eraser, receipts
 
 router = APIRouter(tags=["privacy"])
+
+YEARS = range(2000, 2200)
+
+
+def _storable(moment: datetime | None) -> datetime | None:
+    if moment is not None and moment.year not in YEARS:
+        raise ValueError(f"from {YEARS.start} on, and before {YEARS.stop}")
+    return moment
+
+
+Action = Annotated[
+    str | None,
+    Query(max_length=100, pattern=r"^[a-z_.]*$", description="`user.changed`, or how it begins."),
+]
+Moment = Annotated[AwareDatetime | None, AfterValidator(_storable)]
 
 RECEIPT_HEADERS: dict[str, Any] = {
     "X-Erasure-Receipt": {
@@ -127,11 +142,23 @@ async def list_audit(
     response: Response,
     caller: Admin,
     session: Session,
+    action: Action = None,
+    user_id: UUID | None = None,
+    since: Moment = None,
+    until: Moment = None,
     limit: PageLimit = 50,
     after: PageCursor = None,
 ) -> Sequence[audit.Entry]:
     """The audit log, newest first. It holds ids, never anybody's text."""
-    rows = await audit.list_entries(session, limit=limit + 1, after=after)
+    rows = await audit.list_entries(
+        session,
+        action=action,
+        user_id=user_id,
+        since=since,
+        until=until,
+        limit=limit + 1,
+        after=after,
+    )
     return paged(request, response, rows, limit)
 
 

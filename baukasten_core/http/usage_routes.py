@@ -87,7 +87,7 @@ async def usage(
             user_id=who.user_id if who.role == "member" else None,
             project_id=who.project_id,
         )
-    return _answer(rows, period, kit, form)
+    return usage_answer(rows, period, kit, form)
 
 
 @router.get("/usage/tenants", response_model=UsageList, responses=CSV)
@@ -96,10 +96,11 @@ async def usage_by_tenant(kit: CurrentKit, period: InPeriod, form: Form = "json"
     require_admin(kit.principal)
     async with kit.transaction() as session:
         rows = await spending_by_tenant(session, period)
-    return _answer(rows, period, kit, form)
+    return usage_answer(rows, period, kit, form)
 
 
-def _answer(rows: Sequence[dict[str, Any]], period: Period, kit: CurrentKit, form: str) -> Any:
+def usage_answer(rows: Sequence[dict[str, Any]], period: Period, kit: CurrentKit, form: str) -> Any:
+    """Sums as JSON, or as a table for a spreadsheet."""
     if form == "csv":
         return Response(as_csv(rows), media_type="text/csv; charset=utf-8")
     return UsageList(

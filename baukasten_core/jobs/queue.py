@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -37,8 +38,37 @@ DELETE_FINISHED = text(
     " AND NOT EXISTS (SELECT FROM jobs.procrastinate_events e"
     " WHERE e.job_id = j.id AND e.at > now() - make_interval(days => :days))"
 )
+COUNTS = text(
+    "SELECT status::text, count(*) FROM jobs.procrastinate_jobs GROUP BY status ORDER BY status"
+)
+FAILURES = text(
+    "SELECT j.id, j.task_name AS task, j.attempts, max(e.at) AS at"
+    " FROM jobs.procrastinate_jobs j LEFT JOIN jobs.procrastinate_events e ON e.job_id = j.id"
+    " WHERE j.status = 'failed' GROUP BY j.id ORDER BY at DESC NULLS LAST, j.id DESC LIMIT :limit"
+)
 KEPT_DAYS = 30
 """How long a failed job is kept, so that an operator can see what failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A job that will not be tried again by itself."""
+
+    id: int
+    task: str
+    attempts: int
+    at: datetime | None
+
+
+async def counts_by_status(session: AsyncSession) -> dict[str, int]:
+    """How many jobs there are in each state: `todo`, `doing`, `failed`, ..."""
+    return {row[0]: row[1] for row in await session.execute(COUNTS)}
+
+
+async def latest_failures(session: AsyncSession, limit: int) -> Sequence[FailedJob]:
+    """What failed last, for an operator."""
+    rows = await session.execute(FAILURES, {"limit": limit})
+    return [FailedJob(**row) for row in rows.mappings()]
 
 
 class Jobs:

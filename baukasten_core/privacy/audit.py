@@ -25,7 +25,9 @@ Outcome = Literal["done", "refused", "failed"]
 Detail = str | int | float | bool | UUID | Sequence[str]
 """What an entry may say besides: an id, a number, the name of a setting. Never free text."""
 
-ENTRIES = text("SELECT * FROM core.audit_entries(:limit, :before, :before_id)")
+ENTRIES = text(
+    "SELECT * FROM core.audit_entries(:limit, :before, :before_id, :action, :user, :since, :until)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,27 @@ async def write(database: Database, scope: Scope, action: str, **entry: Any) -> 
 
 
 async def list_entries(
-    session: AsyncSession, *, limit: int, after: Cursor | None = None
+    session: AsyncSession,
+    *,
+    action: str | None = None,
+    user_id: UUID | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int,
+    after: Cursor | None = None,
 ) -> list[Entry]:
-    """The platform's entries, newest first; none unless the transaction's user is an admin."""
+    """The platform's entries, newest first; none unless the transaction's user is an admin.
+
+    Args:
+        action: how it begins (`user.`), or all of it.
+        user_id: of this actor alone.
+        since, until: from then on, and before then.
+    """
     values = {
+        "action": action,
+        "user": user_id,
+        "since": since,
+        "until": until,
         "limit": limit,
         "before": after.time if after else None,
         "before_id": after.id if after else None,

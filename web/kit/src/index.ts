@@ -22,6 +22,7 @@ export { Badge, type BadgeLook, RegionBadge } from "./ui/badge";
 export { Button, buttonClasses, IconButton } from "./ui/button";
 export { Card, PageHead, Tile } from "./ui/card";
 export { classes } from "./ui/classes";
+export { CopyButton } from "./ui/copy";
 export { Confirm, Dialog } from "./ui/dialog";
 export { CheckField, Field, SelectField, TextArea, TextField } from "./ui/field";
 export { Menu, MenuButton, menuItemClasses } from "./ui/menu";

@@ -1,6 +1,112 @@
-import { useTranslations } from "use-intl";
+import {
+  api,
+  Button,
+  Empty,
+  Failure,
+  Loading,
+  PageHead,
+  Table,
+  TextField,
+  takePage,
+} from "@baukasten/kit";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useDeferredValue, useState } from "react";
+import { useFormatter, useTranslations } from "use-intl";
 
+/** Who did what, when: ids and names of actions, never anybody's text. */
 export function Component() {
   const t = useTranslations("admin");
-  return <h1>{t("title")}</h1>;
+  const actions = useTranslations("kit.actions");
+  const format = useFormatter();
+  const [action, setAction] = useState("");
+  const [since, setSince] = useState("");
+  const wanted = useDeferredValue(action.trim().toLowerCase());
+  const entries = useInfiniteQuery({
+    queryKey: ["admin", "audit", wanted, since],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam: cursor }) =>
+      takePage(
+        api.GET("/admin/audit", {
+          params: {
+            query: {
+              limit: 50,
+              cursor,
+              ...(wanted && { action: wanted.replace(/[^a-z_.]/g, "") }),
+              ...(since && { since: `${since}T00:00:00Z` }),
+            },
+          },
+        }),
+      ),
+    getNextPageParam: (page) => page.next,
+  });
+  const rows = entries.data?.pages.flatMap((page) => page.rows) ?? [];
+  return (
+    <>
+      <PageHead title={t("nav.audit")} />
+      <div className="grid gap-4">
+        <div className="grid gap-3 sm:grid-cols-2">
+          <TextField
+            label={t("action")}
+            hint={t("actionHint")}
+            type="search"
+            value={action}
+            onChange={(event) => setAction(event.target.value)}
+          />
+          <TextField
+            label={t("from")}
+            type="date"
+            value={since}
+            onChange={(event) => setSince(event.target.value)}
+          />
+        </div>
+        {entries.isPending && <Loading />}
+        {entries.error && <Failure error={entries.error} onRetry={() => void entries.refetch()} />}
+        {entries.data && !rows.length && <Empty title={t("nothingLogged")} />}
+        {rows.length > 0 && (
+          <Table
+            caption={t("nav.audit")}
+            rows={rows}
+            rowKey={(entry) => entry.id}
+            columns={[
+              {
+                title: t("when"),
+                cell: (entry) =>
+                  format.dateTime(new Date(entry.created_at), {
+                    dateStyle: "short",
+                    timeStyle: "medium",
+                  }),
+              },
+              { title: t("action"), cell: (entry) => <code>{entry.action}</code> },
+              { title: t("outcome"), cell: (entry) => entry.outcome },
+              { title: t("actor"), cell: (entry) => <Id of={entry.user_id} /> },
+              {
+                title: t("about"),
+                cell: (entry) => (
+                  <>
+                    {entry.object_type} <Id of={entry.object_id} />
+                    <span className="block text-xs text-muted">{details(entry.details)}</span>
+                  </>
+                ),
+              },
+            ]}
+          />
+        )}
+        {entries.hasNextPage && (
+          <Button busy={entries.isFetchingNextPage} onClick={() => void entries.fetchNextPage()}>
+            {actions("more")}
+          </Button>
+        )}
+      </div>
+    </>
+  );
+}
+
+function Id({ of }: { of: string | null }) {
+  return of && <code title={of}>{of.slice(0, 8)}</code>;
+}
+
+function details(values: Record<string, unknown>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(", ") : value}`)
+    .join(" · ");
 }

@@ -1,6 +1,102 @@
-import { useTranslations } from "use-intl";
+import {
+  api,
+  Badge,
+  Button,
+  type components,
+  Empty,
+  Failure,
+  Loading,
+  PageHead,
+  TextField,
+  takePage,
+} from "@baukasten/kit";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { UserPlus } from "lucide-react";
+import { useDeferredValue, useState } from "react";
+import { useFormatter, useTranslations } from "use-intl";
+import { AddUser } from "./AddUser";
+import { UserActions } from "./UserActions";
 
+type User = components["schemas"]["UserOut"];
+
+/** The platform's accounts. */
 export function Component() {
   const t = useTranslations("admin");
-  return <h1>{t("title")}</h1>;
+  const actions = useTranslations("kit.actions");
+  const [words, setWords] = useState("");
+  const [adding, setAdding] = useState(false);
+  const search = useDeferredValue(words.trim());
+  const users = useInfiniteQuery({
+    queryKey: ["admin", "users", search],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam: cursor }) =>
+      takePage(
+        api.GET("/admin/users", {
+          params: { query: { limit: 50, cursor, ...(search && { search }) } },
+        }),
+      ),
+    getNextPageParam: (page) => page.next,
+  });
+  const rows = users.data?.pages.flatMap((page) => page.rows) ?? [];
+  return (
+    <>
+      <PageHead
+        title={t("nav.users")}
+        actions={
+          <Button
+            look="primary"
+            icon={<UserPlus aria-hidden className="size-4" />}
+            onClick={() => setAdding(true)}
+          >
+            {t("add")}
+          </Button>
+        }
+      />
+      <div className="grid gap-4">
+        <TextField
+          label={t("search")}
+          type="search"
+          value={words}
+          onChange={(event) => setWords(event.target.value)}
+        />
+        {users.isPending && <Loading />}
+        {users.error && <Failure error={users.error} onRetry={() => void users.refetch()} />}
+        {users.data && !rows.length && <Empty title={t("nobody")} />}
+        {rows.length > 0 && (
+          <ul aria-label={t("nav.users")} className="rounded-xl border border-line bg-surface">
+            {rows.map((user) => (
+              <UserRow key={user.id} user={user} />
+            ))}
+          </ul>
+        )}
+        {users.hasNextPage && (
+          <Button busy={users.isFetchingNextPage} onClick={() => void users.fetchNextPage()}>
+            {actions("more")}
+          </Button>
+        )}
+      </div>
+      <AddUser open={adding} onClose={() => setAdding(false)} />
+    </>
+  );
+}
+
+function UserRow({ user }: { user: User }) {
+  const t = useTranslations("admin");
+  const format = useFormatter();
+  return (
+    <li className="flex items-center gap-3 border-b border-line px-4 py-2 last:border-0">
+      <span className="min-w-0 grow">
+        <span className="block truncate font-medium">{user.email}</span>
+        <span className="text-sm text-muted">
+          {t("since")} {format.dateTime(new Date(user.created_at), { dateStyle: "medium" })}
+        </span>
+      </span>
+      <span className="flex flex-wrap justify-end gap-1">
+        {user.is_admin && <Badge look="accent">{t("isAdmin")}</Badge>}
+        {!user.is_active && <Badge look="danger">{t("inactive")}</Badge>}
+        {!user.is_verified && <Badge>{t("unverified")}</Badge>}
+      </span>
+      <UserActions user={user} />
+    </li>
+  );
 }
