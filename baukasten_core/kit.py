@@ -43,6 +43,8 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 OptionsT = TypeVar("OptionsT", bound=ShowcaseOptions)
 
+SURE_OF_LANGUAGE = 0.9
+
 
 class Kit:
     """The platform, as one caller may use it."""
@@ -144,9 +146,12 @@ class Kit:
         return added.id
 
     async def detect_language(self, text: str) -> Language | None:
-        """Which of the platform's languages a text is in, None where that can't be told."""
+        """Which of the platform's languages a text is in, None where that can't be told: a few
+        words look like several, so they must look like one far more than like the others."""
         found = await self.services.languages.detect_in_thread(text, LANGUAGES)
-        return cast("Language", found.language) if found else None
+        if found is None or found.confidence < SURE_OF_LANGUAGE:
+            return None
+        return cast("Language", found.language)
 
     async def cite(self, answer: str, passages: Sequence[Passage]) -> list[Citation]:
         """The citations `[n]` of an answer, each checked word for word against the documents as

@@ -95,4 +95,6 @@ async def update_user(kit: Kit, user_id: UUID, body: UserChange) -> User:
                 **{name: value for name, value in body.states().items() if value is not None},
             },
         )
+        if user_id == kit.principal.user_id:  # who gave the role up sees nobody else any more
+            return await users.get_user(session, user_id)
         return await admin.get_user(session, user_id)

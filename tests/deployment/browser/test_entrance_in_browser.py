@@ -62,7 +62,7 @@ def test_a_session_outlives_a_reload_and_no_script_can_read_it(ada_page: Page) -
 
 def test_signing_out_ends_the_session_and_leads_to_the_sign_in(ada_page: Page) -> None:
     ada_page.goto("/console/projects")
-    ada_page.get_by_label("Account").click()
+    ada_page.locator("header summary").click()
     ada_page.get_by_role("button", name="Sign out").click()
     expect(ada_page).to_have_url(re.compile("/console/sign-in"))
     ada_page.goto("/console/projects")

@@ -84,8 +84,8 @@ function UserRow({ user }: { user: User }) {
   const t = useTranslations("admin");
   const format = useFormatter();
   return (
-    <li className="flex items-center gap-3 border-b border-line px-4 py-2 last:border-0">
-      <span className="min-w-0 grow">
+    <li className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2 last:border-0">
+      <span className="min-w-48 flex-1">
         <span className="block truncate font-medium">{user.email}</span>
         <span className="text-sm text-muted">
           {t("since")} {format.dateTime(new Date(user.created_at), { dateStyle: "medium" })}

@@ -35,9 +35,10 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   useEffect(() => whenSessionEnds(() => queries.setQueryData(ME, null)), [queries]);
 
   const session = useMemo<Session>(() => {
-    const entered = async () => {
-      queries.clear();
-      await queries.fetchQuery({ queryKey: ME, queryFn: whoAmI });
+    // What was read as somebody else is forgotten; who it is now is told to whoever asks.
+    const becomes = (now: Profile | null) => {
+      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== ME[0] });
+      queries.setQueryData(ME, now);
     };
     return {
       user,
@@ -47,21 +48,21 @@ export function SessionProvider({ children }: { children: ReactNode }) {
             api.POST("/auth/login", {
               params: { header: { "X-Session": "cookie" } },
               body: { username: email, password },
+              headers: { "content-type": "application/x-www-form-urlencoded" },
               bodySerializer: (form) => new URLSearchParams(form as Record<string, string>),
             }),
           )) as TokenAnswer,
         );
-        await entered();
+        becomes(await whoAmI());
       },
       adopt: async (token) => {
         await renew(token);
-        await entered();
+        becomes(await whoAmI());
       },
       signOut: async () => {
         await api.POST("/auth/logout").catch(() => undefined);
         forget();
-        queries.clear();
-        queries.setQueryData(ME, null);
+        becomes(null);
       },
     };
   }, [user, queries]);

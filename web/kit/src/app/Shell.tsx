@@ -112,7 +112,7 @@ function AccountMenu() {
   const [theme, setTheme] = useState(storedTheme);
   return (
     <Menu
-      name={t("account")}
+      name={user ? `${t("account")}: ${user.email}` : t("account")}
       label={
         <>
           {user ? (

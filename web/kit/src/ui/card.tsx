@@ -34,8 +34,8 @@ export function PageHead({
 /** One figure with its name. */
 export function Tile({ name, value, hint }: { name: string; value: ReactNode; hint?: string }) {
   return (
-    <div className="rounded-xl border border-line bg-surface p-4">
-      <p className="text-sm text-muted">{name}</p>
+    <div className="min-w-0 rounded-xl border border-line bg-surface p-3 sm:p-4">
+      <p className="text-sm break-words hyphens-auto text-muted">{name}</p>
       <p className="mt-1 text-2xl font-semibold tabular-nums">{value}</p>
       {hint && <p className="text-sm text-muted">{hint}</p>}
     </div>

@@ -9,7 +9,8 @@ interface MenuProps {
   children: ReactNode;
 }
 
-/** A disclosure: a button and what it opens below itself. Closes on Escape and on a click beside. */
+/** A disclosure: a button and what it opens below itself. Closes on Escape, on a click beside, and
+ * when one of its buttons or links was pressed. */
 export function Menu({ label, name, className, children }: MenuProps) {
   const details = useRef<HTMLDetailsElement>(null);
   const id = useId();
@@ -39,8 +40,14 @@ export function Menu({ label, name, className, children }: MenuProps) {
       >
         {label}
       </summary>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: hears what its buttons and links do */}
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: a key on a button is a click, too */}
       <div
         id={id}
+        onClick={(event) => {
+          const pressed = (event.target as Element).closest("button, a");
+          if (pressed && details.current) details.current.open = false;
+        }}
         className="absolute right-0 z-40 mt-1 grid min-w-56 gap-1 rounded-xl border border-line bg-surface p-2 shadow-xl"
       >
         {children}
