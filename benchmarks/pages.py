@@ -121,7 +121,10 @@ def measured() -> dict[str, Any]:
         browser = player.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         with Person.register(platform.url) as person:
             context = browser.new_context(base_url=platform.url, locale="en-GB")
-            form = {"username": person.email, "password": person.password}
+            form: dict[str, str | float | bool] = {
+                "username": person.email,
+                "password": person.password,
+            }
             context.request.post("/auth/login", form=form, headers={"X-Session": "cookie"})
             page = context.new_page()
             words = first_words(page, person, ollama)

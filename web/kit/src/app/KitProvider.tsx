@@ -4,8 +4,8 @@ import { IntlProvider, type Messages } from "use-intl";
 import { Problem } from "../api/problem";
 import { type Catalogues, kitMessages } from "../messages";
 import { Toasts } from "../ui/toasts";
-import { type Language, preferredLanguage, speak } from "./language";
-import { SessionProvider } from "./Session";
+import { isChosen, type Language, preferredLanguage, remember, speak } from "./language";
+import { SessionProvider, useSession } from "./Session";
 import { showTheme, storedTheme } from "./theme";
 
 const RETRIES = 3;
@@ -23,7 +23,8 @@ const queries = new QueryClient({
 
 interface Spoken {
   language: Language;
-  setLanguage: (language: Language) => void;
+  /** Change it; on this device for good, unless `forGood` is false. */
+  setLanguage: (language: Language, forGood?: boolean) => void;
 }
 
 const Context = createContext<Spoken | undefined>(undefined);
@@ -44,7 +45,8 @@ interface KitProviderProps {
 /** What every page stands in: language, session, data, toasts. */
 export function KitProvider({ messages, children }: KitProviderProps) {
   const [language, show] = useState(preferredLanguage);
-  const setLanguage = useCallback((chosen: Language) => {
+  const setLanguage = useCallback((chosen: Language, forGood = true) => {
+    if (forGood) remember(chosen);
     speak(chosen);
     show(chosen);
     void queries.invalidateQueries();
@@ -57,12 +59,24 @@ export function KitProvider({ messages, children }: KitProviderProps) {
       <Context value={{ language, setLanguage }}>
         <QueryClientProvider client={queries}>
           <SessionProvider>
+            <AccountLanguage />
             <Toasts>{children}</Toasts>
           </SessionProvider>
         </QueryClientProvider>
       </Context>
     </IntlProvider>
   );
+}
+
+/** The account's language counts where none was chosen on this device. */
+function AccountLanguage() {
+  const { user } = useSession();
+  const { language, setLanguage } = useLanguage();
+  const theirs = user?.language;
+  useEffect(() => {
+    if (theirs && theirs !== language && !isChosen()) setLanguage(theirs, false);
+  }, [theirs, language, setLanguage]);
+  return null;
 }
 
 function timeZone(): string {

@@ -29,9 +29,18 @@ export function spokenLanguage(): Language {
   return spoken;
 }
 
-/** Speak another language from now on, and remember it on this device. */
+/** Speak a language from now on. */
 export function speak(language: Language): void {
   spoken = language;
-  localStorage.setItem(STORED, language);
   document.documentElement.lang = language;
+}
+
+/** Speak it also the next time, on this device. */
+export function remember(language: Language): void {
+  localStorage.setItem(STORED, language);
+}
+
+/** Whether somebody chose a language on this device. */
+export function isChosen(): boolean {
+  return localStorage.getItem(STORED) !== null;
 }
