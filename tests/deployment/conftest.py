@@ -23,6 +23,7 @@ from baukasten_serve.testing import Platform, free_port
 from baukasten_core.testing.emulators import AnthropicEmulator, OllamaEmulator, OpenAIEmulator
 from baukasten_core.testing.inbox import Inbox
 from baukasten_core.testing.people import Person
+from tests.oidc.browser import SECRET, running_provider
 
 
 @dataclass
@@ -87,8 +88,8 @@ def around() -> Iterator[Around]:
 @pytest.fixture(scope="session")
 def platform(around: Around) -> Iterator[Platform]:
     """The running platform. Tests share it: make users and projects of your own in it."""
-    with Platform.temporary() as running:
-        running.environment = around.environment()
+    with Platform.temporary() as running, running_provider(running.url) as issuer:
+        running.environment = {**around.environment(), **other_site(issuer)}
         running.config = two_api_replicas(running.home / "serve_config.yaml")
         yield running.start()
         # The promise of Ctrl-C, kept with whatever the tests left it doing.
@@ -96,6 +97,17 @@ def platform(around: Around) -> Iterator[Platform]:
         assert running.stop(signal.SIGINT) < 10
         assert running.wait() == 0
         assert [process for process in family if processes.is_alive(process)] == []
+
+
+def other_site(issuer: str) -> dict[str, str]:
+    """The setting by which one may sign in there."""
+    site = {
+        "issuer": issuer,
+        "client_id": "confidential",
+        "client_secret": SECRET,
+        "title": "Our directory",
+    }
+    return {"BAUKASTEN_AUTH_OIDC": json.dumps({"confidential": site})}
 
 
 def two_api_replicas(path: Path) -> Path:

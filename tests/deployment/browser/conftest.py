@@ -33,8 +33,8 @@ PATIENCE_MS = 15_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
-# Ends with the package: while Playwright is open, no other event loop can run in this thread.
-@pytest.fixture(scope="package")
+# Ends with the module: while Playwright is open, no other event loop can run in this thread.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     assert CHROMIUM.exists(), "Chromium is missing: `make install-test` installs it"
     with sync_playwright() as playwright:

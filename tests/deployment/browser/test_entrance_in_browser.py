@@ -27,6 +27,7 @@ def test_a_newcomer_signs_up_confirms_the_address_and_is_signed_in(
     email = f"{secrets.token_hex(8)}@example.test"
     page.goto("/")
     page.get_by_role("link", name="Create an account").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Create an account")
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create an account").click()
@@ -60,6 +61,19 @@ def test_a_session_outlives_a_reload_and_no_script_can_read_it(ada_page: Page) -
     assert "ey" not in kept, "a token stands where scripts can read it"
 
 
+def test_somebody_signs_in_on_another_site(page: Page, watch: Watch) -> None:
+    watch.expects("request left the platform")  # for that site's pages, and what they load
+    page.goto("/console/sign-in")
+    page.get_by_role("link", name="Sign in with Our directory").click()
+    page.locator("input[name=login]").fill(f"u{secrets.token_hex(6)}")
+    page.locator("input[name=password]").fill("anything")
+    page.locator("button[type=submit]").click()
+    page.locator("button[type=submit]").click()  # consent
+    expect(page).to_have_url(re.compile("/console/projects$"))
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Projects")
+
+
 def test_signing_out_ends_the_session_and_leads_to_the_sign_in(ada_page: Page) -> None:
     ada_page.goto("/console/projects")
     ada_page.locator("header summary").click()
@@ -75,6 +89,7 @@ def test_a_forgotten_password_is_set_anew_by_mail(
     person = newcomer()
     page.goto("/console/sign-in")
     page.get_by_role("link", name="Forgot your password?").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Forgot your password?")
     page.get_by_label("E-mail address").fill(person.email)
     page.get_by_role("button", name="Send the link").click()
     expect(page.get_by_role("status").filter(has_text="on its way")).to_be_visible()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from baukasten_core.testing.emulators import OllamaEmulator, OpenAIEmulator, Reply
 from baukasten_core.testing.people import Person
@@ -210,6 +210,28 @@ def test_a_citation_of_an_erased_document_is_marked_as_gone(library: Library) ->
     expect(answer.get_by_role("button", name="Source 1: Pumps, document erased")).to_be_disabled()
 
 
+def test_a_quote_that_is_not_word_for_word_in_its_document_is_struck_and_marked(
+    library: Library,
+) -> None:
+    """The platform says so when a document has changed meanwhile; here its answer is altered."""
+    library.ask()
+    expect(library.page).to_have_url(re.compile("/conversations/[0-9a-f-]{36}$"))
+
+    def alter(route: Route) -> None:
+        found = route.fetch().json()
+        for citation in found["messages"][1]["citations"]:
+            citation["verified"] = False
+        route.fulfill(json=found)
+
+    of_the_api = re.compile("://[^/]+/privategpt/projects/[^/]+/conversations/[0-9a-f-]{36}$")
+    library.page.route(of_the_api, alter)
+    library.page.reload()
+    answer = library.page.get_by_role("article")
+    expect(answer.get_by_text("not word for word in the document")).to_be_visible()
+    mark = answer.get_by_role("button", name="Source 1: Pumps, not word for word")
+    assert "line-through" in (mark.get_attribute("class") or "")
+
+
 def test_a_number_that_no_source_has_is_struck_and_named(
     library: Library, ollama: OllamaEmulator
 ) -> None:
@@ -259,6 +281,7 @@ def test_a_library_says_how_much_is_in_it(library: Library) -> None:
 
 def test_everything_is_reached_by_keyboard_alone(library: Library) -> None:
     page = library.page
+    expect(page.get_by_label("Your question")).to_be_focused()
     page.keyboard.type(QUESTION)
     page.keyboard.press("Enter")
     answer = library.finished()

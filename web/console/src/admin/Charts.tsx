@@ -1,11 +1,10 @@
 import { Card, type components, Table, useInstallation } from "@baukasten/kit";
-import { Bar, BarChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import { useFormatter, useTranslations } from "use-intl";
+import DayChart from "./DayChart";
 
 type Day = components["schemas"]["DayOut"];
 
 const SERIES = ["users", "documents", "calls", "tokens", "cost"] as const;
-const TOOLTIP = { background: "var(--surface)", border: "1px solid var(--line)", borderRadius: 8 };
 
 /** What came day by day, a chart for each kind; and the same as a table. */
 export default function Charts({ days }: { days: Day[] }) {
@@ -25,25 +24,7 @@ export default function Charts({ days }: { days: Day[] }) {
         {SERIES.map((series) => (
           <Card key={series}>
             <h3 className="mb-2 font-medium">{t(`charts.${series}`)}</h3>
-            <div aria-hidden className="h-40">
-              <ResponsiveContainer>
-                <BarChart data={rows} accessibilityLayer={false}>
-                  <XAxis dataKey="date" tick={{ fill: "var(--muted)", fontSize: 11 }} />
-                  <YAxis
-                    width={44}
-                    allowDecimals={series === "cost"}
-                    tick={{ fill: "var(--muted)", fontSize: 11 }}
-                  />
-                  <Tooltip contentStyle={TOOLTIP} cursor={{ fill: "var(--sunken)" }} />
-                  <Bar
-                    dataKey={series}
-                    name={t(`charts.${series}`)}
-                    fill="var(--accent)"
-                    isAnimationActive={false}
-                  />
-                </BarChart>
-              </ResponsiveContainer>
-            </div>
+            <DayChart rows={rows} series={series} name={t(`charts.${series}`)} />
           </Card>
         ))}
       </div>

@@ -1,6 +1,7 @@
 import {
   api,
   Button,
+  Card,
   type Column,
   type components,
   download,
@@ -16,8 +17,10 @@ import {
 } from "@baukasten/kit";
 import { useQuery } from "@tanstack/react-query";
 import { Download } from "lucide-react";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
+
+const DayChart = lazy(() => import("./DayChart"));
 
 const GROUPS = ["day", "user", "project", "tenant", "instance", "model"] as const;
 type Group = (typeof GROUPS)[number];
@@ -102,8 +105,41 @@ export function Component() {
         {usage.isPending && <Loading />}
         {usage.error && <Failure error={usage.error} onRetry={() => void usage.refetch()} />}
         {usage.data && <Sums rows={rows} by={by} currency={usage.data.currency} />}
+        {since <= until && rows.length > 0 && <ByDay period={query} />}
       </div>
     </>
+  );
+}
+
+/** Tokens and cost on each day of the period. */
+function ByDay({ period }: { period: { since: string; until: string } }) {
+  const t = useTranslations("admin.charts");
+  const format = useFormatter();
+  const query = { since: period.since, until: period.until, by: "day" };
+  const { data } = useQuery({
+    queryKey: ["admin", "usage", query],
+    queryFn: async () => (await take(api.GET("/admin/usage", { params: { query } }))) as UsageList,
+  });
+  const rows = ((data?.data ?? []) as Row[]).map((row) => ({
+    ...row,
+    tokens: row.prompt_tokens + row.completion_tokens,
+    date: format.dateTime(new Date(row.day ?? ""), {
+      day: "numeric",
+      month: "short",
+      timeZone: "UTC",
+    }),
+  }));
+  return (
+    <div className="grid gap-4 md:grid-cols-2">
+      {(["tokens", "cost"] as const).map((series) => (
+        <Card key={series}>
+          <h2 className="mb-2 text-base">{t(series)}</h2>
+          <Suspense fallback={<Loading />}>
+            <DayChart rows={rows} series={series} name={t(series)} />
+          </Suspense>
+        </Card>
+      ))}
+    </div>
   );
 }
 

@@ -29,12 +29,18 @@ export async function accessToken(): Promise<string | undefined> {
   return (await renew())?.value;
 }
 
-/** Exchange the cookie (or a token another site's sign-in handed over) for an access token. */
-export async function renew(handedOver?: string): Promise<AccessToken | undefined> {
-  renewing ??= exchange(handedOver).finally(() => {
+/** Exchange the cookie for an access token; who asks meanwhile waits for the same. */
+export async function renew(): Promise<AccessToken | undefined> {
+  renewing ??= exchange().finally(() => {
     renewing = undefined;
   });
   return renewing;
+}
+
+/** Go on with a token that another site's sign-in handed over; it becomes the cookie. */
+export async function takeOver(handedOver: string): Promise<void> {
+  await renewing?.catch(() => undefined);
+  if (!(await exchange(handedOver))) throw new Problem(401);
 }
 
 export function keep(answer: TokenAnswer): AccessToken {

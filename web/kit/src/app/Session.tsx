@@ -2,7 +2,14 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useMemo } from "react";
 import { api, take } from "../api/client";
 import type { components } from "../api/schema";
-import { accessToken, forget, keep, renew, type TokenAnswer, whenSessionEnds } from "../api/tokens";
+import {
+  accessToken,
+  forget,
+  keep,
+  type TokenAnswer,
+  takeOver,
+  whenSessionEnds,
+} from "../api/tokens";
 
 export type Profile = components["schemas"]["ProfileOut"];
 
@@ -56,7 +63,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
         becomes(await whoAmI());
       },
       adopt: async (token) => {
-        await renew(token);
+        await takeOver(token);
         becomes(await whoAmI());
       },
       signOut: async () => {
