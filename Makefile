@@ -25,13 +25,13 @@ ARGS ?=
 .PHONY: run test test-slow lint ui bench docs clean help install install-test
 
 help:
-	@sed -n 's/^#  \?//p' Makefile | head -10
+	@sed -n 's/^#  \?//p' Makefile | head -8
 
 run: $(VENV)/.run ui
 	@$(BIN)/baukasten up $(ARGS)
 
 test: $(VENV)/.test ui
-	@echo "== tests (about ten minutes on two cores)"
+	@echo "== tests (about fifteen minutes on two cores)"
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
 test-slow: $(VENV)/.test ui
@@ -102,4 +102,6 @@ $(VENV)/.test: $(VENV)/.run tests/oidc/package-lock.json tests/node/package-lock
 	@touch $@
 
 clean:
+	rm -rf node_modules tests/*/node_modules web/openapi.json web/kit/src/api/schema.d.ts
+	rm -rf baukasten_core/pages plugins/*/baukasten_*/pages docs/examples/*/*/pages
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
