@@ -91,7 +91,7 @@ def scrolled(page: Page, person: Person, owner: str) -> list[float]:
             [ROWS, project],
         )
     page.goto(f"/console/projects/{project}")
-    page.get_by_text("Document ").first.wait_for()
+    page.get_by_role("list", name="Documents").wait_for()
     frames: list[float] = page.evaluate(FRAMES, SCROLLS)
     return frames
 
