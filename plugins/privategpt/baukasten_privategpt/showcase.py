@@ -23,5 +23,5 @@ def showcase() -> Showcase:
         },
         router=router,
         options=PrivateGPTOptions,
-        pages=PAGES if PAGES.is_dir() else None,
+        pages=PAGES if (PAGES / "index.html").is_file() else None,
     )
