@@ -21,12 +21,11 @@ import psycopg
 from baukasten_serve.testing import Platform
 from playwright.sync_api import Page, sync_playwright
 
+from baukasten_core.testing.chromium import launched, sign_in
 from baukasten_core.testing.emulators import Asked, OllamaEmulator, Reply
 from baukasten_core.testing.people import Person
 from benchmarks.results import keep
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 PAGES = Path(__file__).parents[1] / "baukasten_core" / "pages"
 TEXT = "The filter is changed every six weeks. Oil is checked on Mondays."
 QUESTION = "When is the filter of the pump changed?"
@@ -103,13 +102,6 @@ def first_load() -> int:
     return sum(len(gzip.compress((PAGES / name).read_bytes())) for name in scripts)
 
 
-def owner_url(platform: Platform) -> str:
-    """The embedded database's superuser, whom only this machine knows."""
-    secrets = json.loads((platform.home / "secrets.json").read_text())
-    socket = next(platform.home.rglob(".s.PGSQL.*")).parent
-    return f"postgresql://postgres:{secrets['database.embedded_password']}@/baukasten?host={socket}"
-
-
 def measured() -> dict[str, Any]:
     with OllamaEmulator() as ollama, Platform.temporary() as platform, sync_playwright() as player:
         instances = {"ollama": {"provider": "ollama", "base_url": ollama.url}}
@@ -118,17 +110,13 @@ def measured() -> dict[str, Any]:
             "BAUKASTEN_LLM_CHAIN": json.dumps(["ollama"]),
         }
         platform.start()
-        browser = player.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = launched(player)
         with Person.register(platform.url) as person:
             context = browser.new_context(base_url=platform.url, locale="en-GB")
-            form: dict[str, str | float | bool] = {
-                "username": person.email,
-                "password": person.password,
-            }
-            context.request.post("/auth/login", form=form, headers={"X-Session": "cookie"})
+            sign_in(context, person)
             page = context.new_page()
             words = first_words(page, person, ollama)
-            frames = scrolled(page, person, owner_url(platform))
+            frames = scrolled(page, person, platform.owner_url())
         browser.close()
         platform.stop()
     return {

@@ -108,8 +108,9 @@ def mail_handlers(
     database: Transactions, room: MailRoom, *, link_lifetime: timedelta
 ) -> Mapping[str, Handler]:
     """The jobs that mail. A server that is down is tried again for hours."""
+    lifetimes = {"welcome": LIFETIME}
     links = {
-        job: Handler(partial(_mail_link, database, room, kind, link_lifetime))
+        job: Handler(partial(_mail_link, database, room, kind, lifetimes.get(kind, link_lifetime)))
         for kind, job in LINK_JOBS.items()
     }
     return {**links, INVITATION_JOB: Handler(partial(_mail_invitation, database, room))}
@@ -119,8 +120,6 @@ async def _mail_link(
     database: Transactions, room: MailRoom, kind: LinkMail, lifetime: timedelta, scope: Scope
 ) -> None:
     purpose = PURPOSES[kind]
-    if kind == "welcome":
-        lifetime = LIFETIME
     async with database.transaction(scope) as session:
         user = await session.get(User, scope.user_id)
         if user is None or not _wanted(user, purpose):

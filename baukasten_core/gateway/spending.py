@@ -99,8 +99,7 @@ async def spending_everywhere(
     columns = [found.c[name] for name in names]
     sums = [func.coalesce(func.sum(found.c[name]), 0).label(name) for name in SUMS]
     statement = select(*columns, *sums).group_by(*columns).order_by(*columns)
-    rows = [_in_money(row._asdict()) for row in await session.execute(statement)]
-    return [{**row, "calls": int(row["calls"]), "answered": int(row["answered"])} for row in rows]
+    return [_in_money(row._asdict()) for row in await session.execute(statement)]
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -127,7 +126,5 @@ def _column(group: Group) -> ColumnElement[Any]:
 
 def _in_money(row: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers of PostgreSQL's as JSON's, and millionths as money."""
-    values = dict(row)
-    for name in ("prompt_tokens", "completion_tokens"):
-        values[name] = int(values[name])
-    return {**values, "cost": int(values["cost"]) / MILLION}
+    sums = {name: int(row[name]) for name in SUMS}
+    return {**row, **sums, "cost": sums["cost"] / MILLION}

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, cast, get_args
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from baukasten_core.accounts import admin
-from baukasten_core.errors import BadRequest
 from baukasten_core.gateway.prices import MILLION
 from baukasten_core.gateway.spending import AdminGroup, spending_everywhere
 from baukasten_core.http.dependencies import Admin, CurrentKit, ServicesDep, Session
 from baukasten_core.http.errors import problem_responses
-from baukasten_core.http.usage_routes import CSV, Form, InPeriod, UsageList, usage_answer
+from baukasten_core.http.usage_routes import (
+    CSV,
+    Form,
+    InPeriod,
+    UsageList,
+    named_groups,
+    usage_answer,
+)
 from baukasten_core.jobs.queue import FailedJob, counts_by_status, latest_failures
 from baukasten_core.settings import LLMSettings
 
@@ -100,8 +106,9 @@ async def get_usage(
 ) -> Any:
     """What all tenants used. Projects are ids: their names are their tenants' own."""
     admin.require_admin(kit.principal)
+    groups = cast("list[AdminGroup]", named_groups(by, get_args(AdminGroup)))
     async with kit.transaction() as session:
-        rows = await spending_everywhere(session, period, _groups(by))
+        rows = await spending_everywhere(session, period, groups)
     return usage_answer(rows, period, kit, form)
 
 
@@ -135,11 +142,3 @@ def _configured(llm: LLMSettings) -> LLMOut:
             for name, targets in llm.routes.items()
         },
     )
-
-
-def _groups(by: str) -> Sequence[AdminGroup]:
-    names = [name.strip() for name in by.split(",") if name.strip()]
-    known = get_args(AdminGroup)
-    if not names or len(set(names)) < len(names) or not set(names) <= set(known):
-        raise BadRequest(f"by: name each once, of {', '.join(known)}.")
-    return names  # type: ignore[return-value]

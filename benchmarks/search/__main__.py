@@ -22,7 +22,6 @@ import httpx
 from baukasten_serve.testing import Platform
 
 from baukasten_core.build import build_embedder
-from baukasten_core.db.embedded import start_embedded
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings, load_settings
 from benchmarks.embedding.ours import api_key
@@ -36,13 +35,9 @@ CLIENTS = (1, 16)
 def measure(platform: Platform, texts: Texts, passages: int, seconds: float) -> dict[str, float]:
     """The figures of a new tenant's collection of this size."""
     settings = settings_of(platform)
-    assert settings.database.embedded_password
-    server = start_embedded(
-        settings.home / "postgres", settings.database.embedded_password.get_secret_value()
-    )
     headers = api_key(platform.url)  # an access token would not last until all is filled
     space = build_embedder(settings, PluginHost.discover()).space
-    fill(server.url, space, owner_of(platform.url, headers), texts, passages)
+    fill(platform.owner_url(), space, owner_of(platform.url, headers), texts, passages)
     requests = [
         Request.post(
             f"{platform.url}/documents/search", headers, json.dumps({"query": query}).encode()

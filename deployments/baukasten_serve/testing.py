@@ -21,6 +21,8 @@ from pathlib import Path
 
 import psutil
 
+from baukasten_core.db.embedded import start_embedded
+from baukasten_core.settings import load_settings
 from baukasten_serve import processes
 from baukasten_serve.config import default_path
 from baukasten_serve.environment import OUR_PORTS, free_ports
@@ -118,6 +120,12 @@ class Platform:
             if "Baukasten runs at" in line:
                 self._settled.set()
         self._settled.set()
+
+    def owner_url(self) -> str:
+        """The superuser's URL of its embedded database, for what no route can do or tell."""
+        password = load_settings({"home": self.home}).database.embedded_password
+        assert password is not None
+        return start_embedded(self.home / "postgres", password.get_secret_value()).url
 
     def wait(self, timeout: float = 15) -> int:
         """The exit status of `baukasten up`."""

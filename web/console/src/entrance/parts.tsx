@@ -1,8 +1,6 @@
-import { Card, Failure, Problem, TextField } from "@baukasten/kit";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { Card, TextField } from "@baukasten/kit";
+import type { ReactNode } from "react";
 import { useTranslations } from "use-intl";
-
-export const MIN_PASSWORD = 8;
 
 /** A narrow sheet in the middle. */
 export function Sheet({
@@ -25,57 +23,10 @@ export function Sheet({
   );
 }
 
-/** What a form's fields hold, whether it is being sent, and what went wrong. */
-export function useForm(send: (fields: Record<string, string>) => Promise<void>) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const onSubmit = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const fields = Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>;
-    setBusy(true);
-    setError(undefined);
-    try {
-      await send(fields);
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
-  return { busy, error, onSubmit: (event: FormEvent<HTMLFormElement>) => void onSubmit(event) };
-}
-
-interface FormFailureProps {
-  error: unknown;
-  /** What the contract's literals mean here. */
-  literals?: Record<string, string>;
-}
-
-export function FormFailure({ error, literals = {} }: FormFailureProps) {
-  if (!error) return null;
-  const literal = error instanceof Problem ? error.literal : undefined;
-  return <Failure error={error} text={literal && literals[literal]} />;
-}
-
 export function EmailField() {
   const t = useTranslations("entrance");
   return (
     <TextField label={t("email")} name="email" type="email" autoComplete="username" required />
-  );
-}
-
-export function NewPasswordField({ label }: { label: string }) {
-  const t = useTranslations("entrance");
-  return (
-    <TextField
-      label={label}
-      name="password"
-      type="password"
-      autoComplete="new-password"
-      minLength={MIN_PASSWORD}
-      required
-      hint={t("passwordHint", { count: String(MIN_PASSWORD) })}
-    />
   );
 }
 

@@ -3,17 +3,18 @@ import {
   Badge,
   Button,
   Failure,
+  Form,
   LANGUAGE_NAMES,
   LANGUAGES,
   type Language,
+  NewPasswordField,
   type Profile,
   SelectField,
-  TextField,
+  textOf,
   useLanguage,
   useToast,
 } from "@baukasten/kit";
 import { useMutation } from "@tanstack/react-query";
-import type { FormEvent } from "react";
 import { useTranslations } from "use-intl";
 import { Section } from "./Section";
 
@@ -66,33 +67,16 @@ export function Account({ user }: { user: Profile }) {
 function PasswordChange() {
   const t = useTranslations("profile");
   const say = useToast();
-  const change = useMutation({
-    mutationFn: (password: string) => api.PATCH("/users/me", { body: { password } }),
-    onSuccess: () => say(t("changed")),
-  });
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.currentTarget;
-    const password = String(new FormData(form).get("password"));
-    change.mutate(password, { onSuccess: () => form.reset() });
+  const change = async (fields: FormData, form: HTMLFormElement) => {
+    await api.PATCH("/users/me", { body: { password: textOf(fields, "password") } });
+    say(t("changed"));
+    form.reset();
   };
   return (
     <Section title={t("password")} text={t("passwordText")}>
-      <form className="grid gap-4" onSubmit={submit}>
-        <TextField
-          label={t("newPassword")}
-          name="password"
-          type="password"
-          autoComplete="new-password"
-          minLength={8}
-          required
-          hint={t("passwordHint")}
-        />
-        {change.error && <Failure error={change.error} />}
-        <Button type="submit" busy={change.isPending} className="justify-self-start">
-          {t("change")}
-        </Button>
-      </form>
+      <Form send={change} action={t("change")} look="secondary" place="start">
+        <NewPasswordField label={t("newPassword")} required />
+      </Form>
     </Section>
   );
 }

@@ -1,7 +1,7 @@
 import {
   authorizedFetch,
   Button,
-  Confirm,
+  ConfirmButton,
   Dialog,
   download,
   Failure,
@@ -18,13 +18,12 @@ import { Section } from "./Section";
 export function Data({ user }: { user: Profile }) {
   const t = useTranslations("profile");
   const { signOut } = useSession();
-  const [asking, setAsking] = useState(false);
   const [receipt, setReceipt] = useState<string>();
   const take = useMutation({ mutationFn: () => download("/users/me/export") });
-  const erase = useMutation({
-    mutationFn: () => authorizedFetch("/users/me", { method: "DELETE" }),
-    onSuccess: (response) => setReceipt(receiptOf(response) ?? ""),
-  });
+  const erase = async () => {
+    const response = await authorizedFetch("/users/me", { method: "DELETE" });
+    setReceipt(receiptOf(response) ?? "");
+  };
   return (
     <Section title={t("data")} text={t("exportText")}>
       {take.error && <Failure error={take.error} />}
@@ -36,21 +35,15 @@ export function Data({ user }: { user: Profile }) {
         >
           {t("export")}
         </Button>
-        <Button look="danger" onClick={() => setAsking(true)}>
-          {t("delete")}
-        </Button>
+        <ConfirmButton
+          title={t("delete")}
+          text={t("deleteText")}
+          action={t("delete")}
+          word={user.email}
+          wordLabel={t("email")}
+          onConfirm={erase}
+        />
       </div>
-      <Confirm
-        title={t("delete")}
-        text={t("deleteText")}
-        action={t("delete")}
-        word={user.email}
-        wordLabel={t("email")}
-        open={asking}
-        onClose={() => setAsking(false)}
-        onConfirm={() => erase.mutateAsync()}
-        failure={erase.error && <Failure error={erase.error} />}
-      />
       <Dialog title={t("deleted")} open={receipt !== undefined} onClose={() => void signOut()}>
         <p>{t("receipt")}</p>
         <p className="mt-3">

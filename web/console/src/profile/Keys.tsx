@@ -8,16 +8,18 @@ import {
   Dialog,
   Empty,
   Failure,
+  Form,
   Loading,
   type Profile,
   SelectField,
   TextField,
   take,
   takePage,
+  textOf,
 } from "@baukasten/kit";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
 import { Section } from "./Section";
 
@@ -88,38 +90,35 @@ function NewKey({ user, open, onClose }: NewKeyProps) {
     enabled: open,
     queryFn: () => takePage(api.GET("/projects", { params: { query: { limit: 100 } } })),
   });
-  const make = useMutation({
-    mutationFn: (form: FormData) =>
-      take(
-        api.POST("/auth/api-keys", {
-          body: {
-            name: String(form.get("name")),
-            scopes: SCOPES.filter((scope) => form.has(scope)),
-            project_id: String(form.get("project")) || null,
-            expires_at: form.get("expires") ? `${form.get("expires")}T23:59:59Z` : null,
-          },
-        }),
-      ),
-    onSuccess: () => queries.invalidateQueries({ queryKey: KEYS }),
-  });
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    make.mutate(new FormData(event.currentTarget));
+  const [key, setKey] = useState<string>();
+  const make = async (fields: FormData) => {
+    const made = await take(
+      api.POST("/auth/api-keys", {
+        body: {
+          name: textOf(fields, "name"),
+          scopes: SCOPES.filter((scope) => fields.has(scope)),
+          project_id: textOf(fields, "project") || null,
+          expires_at: textOf(fields, "expires") ? `${fields.get("expires")}T23:59:59Z` : null,
+        },
+      }),
+    );
+    setKey(made.key);
+    void queries.invalidateQueries({ queryKey: KEYS });
   };
   const close = () => {
-    make.reset();
+    setKey(undefined);
     onClose();
   };
   return (
     <Dialog title={t("newKey")} open={open} onClose={close}>
-      {make.data ? (
+      {key ? (
         <div className="grid gap-3">
           <p role="status">{t("keyMade")}</p>
-          <code className="rounded-lg bg-sunken p-3 break-all">{make.data.key}</code>
-          <CopyButton text={make.data.key} />
+          <code className="rounded-lg bg-sunken p-3 break-all">{key}</code>
+          <CopyButton text={key} />
         </div>
       ) : (
-        <form className="grid gap-4" onSubmit={submit}>
+        <Form send={make} action={actions("create")}>
           <TextField label={t("keyName")} hint={t("keyNameHint")} name="name" required autoFocus />
           <fieldset className="grid gap-2">
             <legend className="mb-1 font-medium">{t("may")}</legend>
@@ -141,11 +140,7 @@ function NewKey({ user, open, onClose }: NewKeyProps) {
             ))}
           </SelectField>
           <TextField label={t("expires")} name="expires" type="date" />
-          {make.error && <Failure error={make.error} />}
-          <Button type="submit" look="primary" busy={make.isPending} className="justify-self-end">
-            {actions("create")}
-          </Button>
-        </form>
+        </Form>
       )}
     </Dialog>
   );
@@ -154,11 +149,11 @@ function NewKey({ user, open, onClose }: NewKeyProps) {
 function DeleteKey({ apiKey, onClose }: { apiKey?: Key; onClose: () => void }) {
   const t = useTranslations("profile");
   const queries = useQueryClient();
-  const remove = useMutation({
-    mutationFn: (id: string) =>
-      api.DELETE("/auth/api-keys/{key_id}", { params: { path: { key_id: id } } }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: KEYS }),
-  });
+  const remove = async () => {
+    const path = { key_id: apiKey?.id ?? "" };
+    await api.DELETE("/auth/api-keys/{key_id}", { params: { path } });
+    void queries.invalidateQueries({ queryKey: KEYS });
+  };
   const title = t("deleteKey", { name: apiKey?.name ?? "" });
   return (
     <Confirm
@@ -167,8 +162,7 @@ function DeleteKey({ apiKey, onClose }: { apiKey?: Key; onClose: () => void }) {
       action={title}
       open={apiKey !== undefined}
       onClose={onClose}
-      onConfirm={() => remove.mutateAsync(apiKey?.id ?? "")}
-      failure={remove.error && <Failure error={remove.error} />}
+      onConfirm={remove}
     />
   );
 }

@@ -2,7 +2,7 @@ import {
   api,
   Badge,
   Button,
-  Confirm,
+  ConfirmButton,
   Failure,
   Loading,
   take,
@@ -10,7 +10,6 @@ import {
   useToast,
 } from "@baukasten/kit";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
 import { Section } from "./Section";
 
@@ -25,7 +24,6 @@ export function Sessions() {
   const say = useToast();
   const queries = useQueryClient();
   const { signOut } = useSession();
-  const [asking, setAsking] = useState(false);
   const device = useDevice();
   const sessions = useQuery({
     queryKey: ["sessions"],
@@ -44,9 +42,15 @@ export function Sessions() {
       title={t("sessions")}
       text={t("sessionsText")}
       actions={
-        <Button look="danger" onClick={() => setAsking(true)}>
-          {t("endAll")}
-        </Button>
+        <ConfirmButton
+          title={t("endAll")}
+          text={t("endAllText")}
+          action={t("endAll")}
+          onConfirm={async () => {
+            await api.DELETE("/auth/sessions");
+            await signOut();
+          }}
+        />
       }
     >
       {sessions.isPending && <Loading />}
@@ -76,17 +80,6 @@ export function Sessions() {
           </li>
         ))}
       </ul>
-      <Confirm
-        title={t("endAll")}
-        text={t("endAllText")}
-        action={t("endAll")}
-        open={asking}
-        onClose={() => setAsking(false)}
-        onConfirm={async () => {
-          await api.DELETE("/auth/sessions");
-          await signOut();
-        }}
-      />
     </Section>
   );
 }

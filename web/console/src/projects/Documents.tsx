@@ -1,18 +1,12 @@
 import {
-  api,
-  Button,
-  Confirm,
+  ClearDocuments,
   type components,
   DocumentList,
   type DocumentRow,
   Dropzone,
-  Failure,
   TextField,
-  take,
   UploadList,
-  useToast,
 } from "@baukasten/kit";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useDeferredValue, useState } from "react";
 import { useTranslations } from "use-intl";
 
@@ -40,44 +34,19 @@ export function Documents({ project, onOpen }: DocumentsProps) {
             value={named}
             onChange={(event) => setNamed(event.target.value)}
           />
-          <ClearAll project={project} />
+          <ClearDocuments
+            project={project}
+            texts={{
+              action: t("clear"),
+              title: t("clearTitle"),
+              text: t("clearText"),
+              wordLabel: t("clearWord"),
+              cleared: (deleted) => t("cleared", { count: deleted }),
+            }}
+          />
         </div>
       )}
       <DocumentList projectId={project.id} named={filter} onOpen={onOpen} />
     </div>
-  );
-}
-
-function ClearAll({ project }: Pick<DocumentsProps, "project">) {
-  const t = useTranslations("projects");
-  const say = useToast();
-  const queries = useQueryClient();
-  const [asking, setAsking] = useState(false);
-  const clear = useMutation({
-    mutationFn: () =>
-      take(api.DELETE("/documents", { params: { query: { project_id: project.id } } })),
-    onSuccess: ({ deleted }) => {
-      say(t("cleared", { count: deleted }));
-      void queries.invalidateQueries({ queryKey: ["documents", project.id] });
-      void queries.invalidateQueries({ queryKey: ["project", project.id] });
-    },
-  });
-  return (
-    <>
-      <Button look="danger" onClick={() => setAsking(true)}>
-        {t("clear")}
-      </Button>
-      <Confirm
-        title={t("clearTitle")}
-        text={t("clearText")}
-        action={t("clear")}
-        word={project.name}
-        wordLabel={t("clearWord")}
-        open={asking}
-        onClose={() => setAsking(false)}
-        onConfirm={() => clear.mutateAsync()}
-        failure={clear.error && <Failure error={clear.error} />}
-      />
-    </>
   );
 }

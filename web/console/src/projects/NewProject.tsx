@@ -2,15 +2,16 @@ import {
   api,
   Button,
   Dialog,
-  Failure,
+  Form,
   SelectField,
   TextArea,
   TextField,
   take,
+  textOf,
   useInstallation,
   useLanguage,
 } from "@baukasten/kit";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 import { useTranslations } from "use-intl";
 import { ResidencyField, residencyOf } from "./ResidencyField";
@@ -23,33 +24,28 @@ export function NewProject({ open, onClose }: { open: boolean; onClose: () => vo
   const { data: installation } = useInstallation();
   const go = useNavigate();
   const queries = useQueryClient();
-  const make = useMutation({
-    mutationFn: (form: FormData) =>
-      take(
-        api.POST("/projects", {
-          body: {
-            name: String(form.get("name")),
-            type: String(form.get("type")),
-            description: String(form.get("description")) || null,
-            residency: residencyOf(String(form.get("residency"))),
-            config: {},
-          },
-        }),
-      ),
-    onSuccess: (project) => {
-      void queries.invalidateQueries({ queryKey: ["projects"] });
-      onClose();
-      void go(`/console/projects/${project.id}`);
-    },
-  });
+  const make = async (fields: FormData) => {
+    const project = await take(
+      api.POST("/projects", {
+        body: {
+          name: textOf(fields, "name"),
+          type: textOf(fields, "type"),
+          description: textOf(fields, "description") || null,
+          residency: residencyOf(textOf(fields, "residency")),
+          config: {},
+        },
+      }),
+    );
+    void queries.invalidateQueries({ queryKey: ["projects"] });
+    onClose();
+    void go(`/console/projects/${project.id}`);
+  };
   return (
     <Dialog title={t("new")} open={open} onClose={onClose}>
-      <form
-        className="grid gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          make.mutate(new FormData(event.currentTarget));
-        }}
+      <Form
+        send={make}
+        action={actions("create")}
+        beside={<Button onClick={onClose}>{actions("cancel")}</Button>}
       >
         <TextField label={t("name")} name="name" required maxLength={255} autoFocus />
         <SelectField label={t("kind")} name="type">
@@ -62,14 +58,7 @@ export function NewProject({ open, onClose }: { open: boolean; onClose: () => vo
         </SelectField>
         <TextArea label={t("description")} name="description" maxLength={10_000} rows={2} />
         <ResidencyField />
-        {make.error && <Failure error={make.error} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>{actions("cancel")}</Button>
-          <Button type="submit" look="primary" busy={make.isPending}>
-            {actions("create")}
-          </Button>
-        </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }

@@ -1,5 +1,4 @@
 import {
-  api,
   Button,
   type components,
   Empty,
@@ -8,10 +7,9 @@ import {
   Loading,
   PageHead,
   RegionBadge,
-  takePage,
+  useProjects,
   useShowcaseTitle,
 } from "@baukasten/kit";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { FolderOpen, Plus } from "lucide-react";
 import { useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
@@ -22,14 +20,8 @@ export function Component() {
   const t = useTranslations("projects");
   const more = useTranslations("kit.actions");
   const [making, setMaking] = useState(false);
-  const projects = useInfiniteQuery({
-    queryKey: ["projects", "all"],
-    initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam: cursor }) =>
-      takePage(api.GET("/projects", { params: { query: { limit: 50, cursor } } })),
-    getNextPageParam: (page) => page.next,
-  });
-  const rows = projects.data?.pages.flatMap((page) => page.rows) ?? [];
+  const projects = useProjects();
+  const rows = projects.rows ?? [];
   const make = (
     <Button
       look="primary"

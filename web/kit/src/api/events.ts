@@ -1,6 +1,6 @@
 import { createParser } from "eventsource-parser";
 import { authorizedFetch } from "./client";
-import { Problem } from "./problem";
+import { Problem, type ProblemBody } from "./problem";
 
 /** One server-sent event, its data parsed. */
 export interface ServerEvent<T = unknown> {
@@ -32,6 +32,30 @@ export async function* events<T = unknown>(
     }
   } finally {
     void reader.cancel().catch(() => undefined);
+  }
+}
+
+/**
+ * The events of an answer to a question that is sent as JSON. Its `error` event, with which the
+ * platform ends what broke off, is raised as the `Problem` that it is.
+ */
+export async function* answerEvents<T = unknown>(
+  path: string,
+  question: object,
+  signal?: AbortSignal,
+): AsyncGenerator<ServerEvent<T>, void> {
+  const init = {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(question),
+    signal,
+  };
+  for await (const event of events<T>(path, init)) {
+    if (event.name === "error") {
+      const problem = event.data as ProblemBody;
+      throw new Problem(problem.status ?? 502, problem);
+    }
+    yield event;
   }
 }
 

@@ -1,14 +1,10 @@
-import {
-  keepPreviousData,
-  useInfiniteQuery,
-  useMutation,
-  useQueryClient,
-} from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { FileText, Trash2 } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
 import { api, takePage } from "../api/client";
+import { usePages } from "../api/pages";
 import { Badge, type BadgeLook } from "../ui/badge";
 import { IconButton } from "../ui/button";
 import { Confirm } from "../ui/dialog";
@@ -41,7 +37,7 @@ export function DocumentList({ projectId, named = "", onOpen, selected, onSelect
   const t = useTranslations("kit.documents");
   const [deleting, setDeleting] = useState<DocumentRow>();
   const pages = useDocuments(projectId, named);
-  const documents = pages.data?.pages.flatMap(({ rows }) => rows) ?? [];
+  const documents = pages.rows ?? [];
   const pane = useRef<HTMLDivElement>(null);
   const rows = useVirtualizer({
     count: documents.length,
@@ -151,15 +147,13 @@ function DeleteOne({ document, projectId, onClose }: DeleteProps) {
   const t = useTranslations("kit.documents");
   const say = useToast();
   const queries = useQueryClient();
-  const remove = useMutation({
-    mutationFn: (id: string) =>
-      api.DELETE("/documents/{document_id}", { params: { path: { document_id: id } } }),
-    onSuccess: () => {
-      say(t("deleted"));
-      void queries.invalidateQueries({ queryKey: ["documents", projectId] });
-      void queries.invalidateQueries({ queryKey: ["project", projectId] });
-    },
-  });
+  const remove = async () => {
+    const path = { document_id: document?.id ?? "" };
+    await api.DELETE("/documents/{document_id}", { params: { path } });
+    say(t("deleted"));
+    void queries.invalidateQueries({ queryKey: ["documents", projectId] });
+    void queries.invalidateQueries({ queryKey: ["project", projectId] });
+  };
   return (
     <Confirm
       title={t("deleteTitle")}
@@ -167,19 +161,16 @@ function DeleteOne({ document, projectId, onClose }: DeleteProps) {
       action={t("deleteAction")}
       open={document !== undefined}
       onClose={onClose}
-      onConfirm={() => remove.mutateAsync(document?.id ?? "")}
-      failure={remove.error && <Failure error={remove.error} />}
+      onConfirm={remove}
     />
   );
 }
 
 /** Pages of a project's documents; asked again while one of them is on its way. */
 function useDocuments(projectId: string, named: string) {
-  return useInfiniteQuery({
-    queryKey: ["documents", projectId, named],
-    placeholderData: keepPreviousData,
-    initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam: cursor }) =>
+  return usePages(
+    ["documents", projectId, named],
+    (cursor) =>
       takePage(
         api.GET("/documents", {
           params: {
@@ -187,14 +178,12 @@ function useDocuments(projectId: string, named: string) {
           },
         }),
       ),
-    getNextPageParam: (page) => page.next,
-    refetchInterval: ({ state }) => {
-      const moving = state.data?.pages.some(({ rows }) =>
-        rows.some(({ status }) => status === "queued" || status === "processing"),
-      );
-      return moving ? LOOK_AGAIN_MS : false;
-    },
-  });
+    { keep: true, again: (rows) => rows.some(isMoving) && LOOK_AGAIN_MS },
+  );
+}
+
+function isMoving({ status }: DocumentRow): boolean {
+  return status === "queued" || status === "processing";
 }
 
 /** What people call a document. */

@@ -5,7 +5,7 @@ import { Badge, type BadgeLook } from "../ui/badge";
 import { Button } from "../ui/button";
 import { Progress } from "../ui/progress";
 import { Failure } from "../ui/states";
-import { type Upload, type UploadState, useUploads } from "./uploads";
+import { isOver, type Upload, type UploadState, useUploads } from "./uploads";
 
 const LOOKS: Record<UploadState, BadgeLook> = {
   waiting: "neutral",
@@ -23,7 +23,7 @@ export function UploadList({ projectId }: { projectId: string }) {
   const queries = useQueryClient();
   const { list, dismissDone, retry } = useUploads(projectId);
   const ready = list.filter(({ state }) => state === "ready").length;
-  const over = list.filter(({ state }) => ["ready", "failed", "duplicate"].includes(state)).length;
+  const over = list.filter(isOver).length;
   // biome-ignore lint/correctness/useExhaustiveDependencies: looks anew whenever one more is over
   useEffect(() => {
     void queries.invalidateQueries({ queryKey: ["documents", projectId] });

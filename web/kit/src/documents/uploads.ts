@@ -41,6 +41,9 @@ const AT_ONCE = 3;
 const PAUSES_MS = [1_000, 2_000, 5_000, 10_000];
 const OVER: UploadState[] = ["ready", "failed", "duplicate"];
 
+/** Whether nothing more will come of it. */
+export const isOver = ({ state }: Upload) => OVER.includes(state);
+
 /** The uploads of one project. They live as long as the page, whichever part of it is shown. */
 class Uploads {
   private list: Upload[] = [];
@@ -80,7 +83,7 @@ class Uploads {
     this.next();
   };
 
-  dismissDone = () => this.publish(this.list.filter(({ state }) => !OVER.includes(state)));
+  dismissDone = () => this.publish(this.list.filter((one) => !isOver(one)));
 
   private goOn() {
     for (const { id, state } of this.list) if (state === "offline") this.retry(id);
@@ -111,10 +114,11 @@ class Uploads {
       this.change(id, { state: "processing", sent: 1, documentId: document.id });
       void this.follow(id, document.id);
     } catch (error) {
-      this.change(id, failure(error));
+      const failed = failure(error);
+      this.change(id, failed);
       // What waits for the connection goes on when the browser says that it is back; where it
       // never noticed, after a pause.
-      if (failure(error).state === "offline") setTimeout(() => this.goOn(), PAUSES_MS[2]);
+      if (failed.state === "offline") setTimeout(() => this.goOn(), PAUSES_MS[2]);
     }
   }
 

@@ -31,15 +31,14 @@ export const de: typeof en = {
       help: "Was ist das?",
       clear: "Leeren",
     },
+    password: { hint: "{count} Zeichen oder mehr. Einen Satz merkt man sich leicht." },
     states: {
       loading: "Wird geladen …",
       empty: "Hier ist noch nichts",
       offline:
         "Keine Verbindung zur Plattform. Was Sie sehen, kann veraltet sein; es geht von selbst weiter, sobald die Verbindung wieder da ist.",
-      online: "Die Verbindung ist wieder da.",
       details: "Einzelheiten",
       request: "Anfrage {id}",
-      signedOut: "Sie wurden abgemeldet. Melden Sie sich an, um weiterzumachen.",
       unexpected: "Diese Seite ist gescheitert.",
       notFound: "Diese Seite gibt es nicht.",
     },
@@ -67,7 +66,6 @@ export const de: typeof en = {
     },
     regions: {
       local: "Lokal",
-      elsewhere: "{region}",
       localHint: "Wird auf dieser Installation verarbeitet: Nichts verlässt das Haus.",
       elsewhereHint: "Wird außerhalb dieser Installation verarbeitet, in der Region „{region}“.",
     },

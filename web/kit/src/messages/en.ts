@@ -29,15 +29,14 @@ export const en = {
       help: "What is this?",
       clear: "Clear",
     },
+    password: { hint: "{count} characters or more. A sentence is easy to keep in mind." },
     states: {
       loading: "Loading …",
       empty: "Nothing here yet",
       offline:
         "No connection to the platform. What you see may be old; it goes on by itself once the connection is back.",
-      online: "The connection is back.",
       details: "Details",
       request: "Request {id}",
-      signedOut: "You have been signed out. Sign in to go on.",
       unexpected: "This page has failed.",
       notFound: "This page does not exist.",
     },
@@ -63,7 +62,6 @@ export const en = {
     },
     regions: {
       local: "Local",
-      elsewhere: "{region}",
       localHint: "Processed on this installation: nothing leaves the house.",
       elsewhereHint: "Processed outside of this installation, in the region “{region}”.",
     },

@@ -31,15 +31,14 @@ export const es: typeof en = {
       help: "¿Qué es esto?",
       clear: "Vaciar",
     },
+    password: { hint: "{count} caracteres o más. Una frase se recuerda fácilmente." },
     states: {
       loading: "Cargando …",
       empty: "Aún no hay nada",
       offline:
         "No hay conexión con la plataforma. Lo que ve puede estar anticuado; continuará por sí solo cuando vuelva la conexión.",
-      online: "La conexión ha vuelto.",
       details: "Detalles",
       request: "Petición {id}",
-      signedOut: "Se ha cerrado su sesión. Inicie sesión para continuar.",
       unexpected: "Esta página ha fallado.",
       notFound: "Esta página no existe.",
     },
@@ -65,7 +64,6 @@ export const es: typeof en = {
     },
     regions: {
       local: "Local",
-      elsewhere: "{region}",
       localHint: "Se procesa en esta instalación: nada sale de la casa.",
       elsewhereHint: "Se procesa fuera de esta instalación, en la región «{region}».",
     },

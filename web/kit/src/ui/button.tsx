@@ -9,14 +9,16 @@ const LOOKS = {
   danger: "border border-danger text-danger hover:bg-danger-soft",
 } as const;
 
+export type ButtonLook = keyof typeof LOOKS;
+
 interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
-  look?: keyof typeof LOOKS;
+  look?: ButtonLook;
   /** Something is under way: shown, and the button can't be pressed again. */
   busy?: boolean;
   icon?: ReactNode;
 }
 
-export const buttonClasses = (look: keyof typeof LOOKS = "secondary", more?: string) =>
+export const buttonClasses = (look: ButtonLook = "secondary", more?: string) =>
   classes(
     "inline-flex min-h-9 items-center justify-center gap-2 rounded-lg px-3.5 py-1.5 font-medium",
     "transition disabled:cursor-not-allowed disabled:opacity-55",

@@ -1,9 +1,11 @@
+import { useMutation } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Button, IconButton } from "./button";
 import { classes } from "./classes";
 import { TextField } from "./field";
+import { Failure } from "./states";
 
 interface DialogProps {
   title: string;
@@ -60,28 +62,19 @@ interface ConfirmProps {
   wordLabel?: string;
   open: boolean;
   onClose: () => void;
-  /** Done, or fails with what the dialog then shows. */
+  /** Do it; what it raises is shown, and the dialog stays. */
   onConfirm: () => Promise<unknown>;
-  failure?: ReactNode;
 }
 
 /** Asks before something is done that can't be undone. */
 export function Confirm(props: ConfirmProps) {
   const t = useTranslations("kit.actions");
   const [typed, setTyped] = useState("");
-  const [busy, setBusy] = useState(false);
+  const doing = useMutation({ mutationFn: props.onConfirm });
   const close = () => {
     setTyped("");
+    doing.reset();
     props.onClose();
-  };
-  const confirm = async () => {
-    setBusy(true);
-    try {
-      await props.onConfirm();
-      close();
-    } finally {
-      setBusy(false);
-    }
   };
   return (
     <Dialog title={props.title} open={props.open} onClose={close}>
@@ -95,19 +88,34 @@ export function Confirm(props: ConfirmProps) {
             onChange={(event) => setTyped(event.target.value)}
           />
         )}
-        {props.failure}
+        {doing.error && <Failure error={doing.error} />}
         <div className="flex justify-end gap-2">
           <Button onClick={close}>{t("cancel")}</Button>
           <Button
             look="danger"
-            busy={busy}
+            busy={doing.isPending}
             disabled={props.word !== undefined && typed.trim() !== props.word}
-            onClick={() => void confirm().catch(() => undefined)}
+            onClick={() => doing.mutate(undefined, { onSuccess: close })}
           >
             {props.action}
           </Button>
         </div>
       </div>
     </Dialog>
+  );
+}
+
+type ConfirmButtonProps = Omit<ConfirmProps, "open" | "onClose"> & { className?: string };
+
+/** A button whose action is asked about first. */
+export function ConfirmButton({ className, ...asked }: ConfirmButtonProps) {
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <Button look="danger" className={className} onClick={() => setOpen(true)}>
+        {asked.action}
+      </Button>
+      <Confirm {...asked} open={open} onClose={() => setOpen(false)} />
+    </>
   );
 }

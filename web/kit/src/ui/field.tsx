@@ -1,4 +1,5 @@
 import { type InputHTMLAttributes, type ReactNode, type Ref, useId } from "react";
+import { useTranslations } from "use-intl";
 import { classes } from "./classes";
 
 const BOX =
@@ -59,6 +60,25 @@ export function TextField({ label, hint, error, className, ...rest }: InputProps
     <Field label={label} hint={hint} error={error}>
       {(ids) => <input {...rest} {...ids} className={classes(BOX, className)} />}
     </Field>
+  );
+}
+
+const SHORTEST_PASSWORD = 8;
+
+type NewPasswordProps = Omit<InputProps, "name" | "type" | "minLength" | "autoComplete">;
+
+/** Where a password is chosen, under the name `password`; the platform wants as many characters. */
+export function NewPasswordField({ hint, ...rest }: NewPasswordProps) {
+  const t = useTranslations("kit.password");
+  return (
+    <TextField
+      {...rest}
+      name="password"
+      type="password"
+      autoComplete="new-password"
+      minLength={SHORTEST_PASSWORD}
+      hint={hint ?? t("hint", { count: String(SHORTEST_PASSWORD) })}
+    />
   );
 }
 

@@ -1,14 +1,15 @@
 import {
   authorizedFetch,
-  Button,
   Card,
   Empty,
   Failure,
+  Form,
   Loading,
   PageHead,
   TextField,
+  textOf,
 } from "@baukasten/kit";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "react-router";
 import { useTranslations } from "use-intl";
 
@@ -38,29 +39,18 @@ export function Notes() {
 function NewNote({ path }: { path: string }) {
   const t = useTranslations("notes");
   const queries = useQueryClient();
-  const add = useMutation({
-    mutationFn: (text: string) =>
-      authorizedFetch(path, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ text }),
-      }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: [path] }),
-  });
+  const add = async (fields: FormData, form: HTMLFormElement) => {
+    await authorizedFetch(path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ text: textOf(fields, "text") }),
+    });
+    form.reset();
+    void queries.invalidateQueries({ queryKey: [path] });
+  };
   return (
-    <form
-      className="flex items-end gap-2"
-      onSubmit={(event) => {
-        event.preventDefault();
-        const form = event.currentTarget;
-        add.mutate(String(new FormData(form).get("text")), { onSuccess: () => form.reset() });
-      }}
-    >
+    <Form send={add} action={t("add")}>
       <TextField label={t("text")} name="text" required />
-      <Button type="submit" look="primary" busy={add.isPending}>
-        {t("add")}
-      </Button>
-      {add.error && <Failure error={add.error} />}
-    </form>
+    </Form>
   );
 }

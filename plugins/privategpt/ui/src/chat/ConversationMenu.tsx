@@ -1,16 +1,16 @@
 import {
   api,
-  Button,
   Confirm,
   type components,
   Dialog,
   download,
-  Failure,
+  Form,
   Menu,
   MenuButton,
   TextField,
+  textOf,
 } from "@baukasten/kit";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { Ellipsis } from "lucide-react";
 import { useState } from "react";
 import { useNavigate } from "react-router";
@@ -64,26 +64,17 @@ interface ActionProps {
 function Rename({ open, onClose, path, title }: ActionProps & { title: string }) {
   const t = useTranslations();
   const queries = useQueryClient();
-  const rename = useMutation({
-    mutationFn: (name: string) =>
-      api.PATCH("/privategpt/projects/{project_id}/conversations/{conversation_id}", {
-        params: { path },
-        body: { title: name },
-      }),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["conversations", path.project_id] });
-      onClose();
-    },
-  });
+  const rename = async (fields: FormData) => {
+    await api.PATCH("/privategpt/projects/{project_id}/conversations/{conversation_id}", {
+      params: { path },
+      body: { title: textOf(fields, "title") },
+    });
+    void queries.invalidateQueries({ queryKey: ["conversations", path.project_id] });
+    onClose();
+  };
   return (
     <Dialog title={t("chat.rename")} open={open} onClose={onClose}>
-      <form
-        className="grid gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          rename.mutate(String(new FormData(event.currentTarget).get("title")));
-        }}
-      >
+      <Form send={rename} action={t("kit.actions.save")}>
         <TextField
           label={t("chat.name")}
           name="title"
@@ -92,11 +83,7 @@ function Rename({ open, onClose, path, title }: ActionProps & { title: string })
           defaultValue={title}
           autoFocus
         />
-        {rename.error && <Failure error={rename.error} />}
-        <Button type="submit" look="primary" busy={rename.isPending} className="justify-self-end">
-          {t("kit.actions.save")}
-        </Button>
-      </form>
+      </Form>
     </Dialog>
   );
 }
@@ -105,19 +92,16 @@ function Delete({ open, onClose, path, current }: ActionProps & { current?: stri
   const t = useTranslations("chat");
   const go = useNavigate();
   const queries = useQueryClient();
-  const remove = useMutation({
-    mutationFn: () =>
-      api.DELETE("/privategpt/projects/{project_id}/conversations/{conversation_id}", {
-        params: { path },
-      }),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["conversations", path.project_id] });
-      void queries.invalidateQueries({ queryKey: ["project", path.project_id, "counts"] });
-      if (current === path.conversation_id) {
-        void go(`/apps/privategpt/projects/${path.project_id}/conversations`);
-      }
-    },
-  });
+  const remove = async () => {
+    await api.DELETE("/privategpt/projects/{project_id}/conversations/{conversation_id}", {
+      params: { path },
+    });
+    void queries.invalidateQueries({ queryKey: ["conversations", path.project_id] });
+    void queries.invalidateQueries({ queryKey: ["project", path.project_id, "counts"] });
+    if (current === path.conversation_id) {
+      void go(`/apps/privategpt/projects/${path.project_id}/conversations`);
+    }
+  };
   return (
     <Confirm
       title={t("deleteTitle")}
@@ -125,8 +109,7 @@ function Delete({ open, onClose, path, current }: ActionProps & { current?: stri
       action={t("delete")}
       open={open}
       onClose={onClose}
-      onConfirm={() => remove.mutateAsync()}
-      failure={remove.error && <Failure error={remove.error} />}
+      onConfirm={remove}
     />
   );
 }

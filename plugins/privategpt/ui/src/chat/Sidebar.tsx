@@ -9,8 +9,8 @@ import {
   IconButton,
   Loading,
   takePage,
+  usePages,
 } from "@baukasten/kit";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { ArrowLeft, PanelLeft, Plus } from "lucide-react";
 import { useDeferredValue, useEffect, useState } from "react";
 import { useTranslations } from "use-intl";
@@ -67,21 +67,17 @@ function Conversations({ projectId, conversationId }: SidebarProps) {
   const t = useTranslations();
   const [words, setWords] = useState("");
   const search = useDeferredValue(words.trim());
-  const list = useInfiniteQuery({
-    queryKey: ["conversations", projectId, search],
-    initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam: cursor }) =>
-      takePage(
-        api.GET("/privategpt/projects/{project_id}/conversations", {
-          params: {
-            path: { project_id: projectId },
-            query: { cursor, limit: 50, ...(search && { search }) },
-          },
-        }),
-      ),
-    getNextPageParam: (page) => page.next,
-  });
-  const rows = list.data?.pages.flatMap((page) => page.rows) ?? [];
+  const list = usePages(["conversations", projectId, search], (cursor) =>
+    takePage(
+      api.GET("/privategpt/projects/{project_id}/conversations", {
+        params: {
+          path: { project_id: projectId },
+          query: { cursor, limit: 50, ...(search && { search }) },
+        },
+      }),
+    ),
+  );
+  const rows = list.rows ?? [];
   return (
     <>
       <input

@@ -1,4 +1,4 @@
-import { api, events, Problem, take } from "@baukasten/kit";
+import { answerEvents, api, Problem, take } from "@baukasten/kit";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Answer, Citation, Exchange, Facts } from "../answer/types";
@@ -16,7 +16,6 @@ interface ChatEvents {
   delta: { text: string };
   citations: { citations: Citation[] };
   done: Answer;
-  error: { status: number };
 }
 
 const NEW: Exchange = { question: "", answer: "", citations: [], facts: {}, running: true };
@@ -63,25 +62,21 @@ export function useChat(
       ]);
       let answer = "";
       try {
-        const asked = events<never>(`/privategpt/projects/${projectId}/ask`, {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify({
-            ...ways,
-            question,
-            conversation_id: conversationId,
-            replaces: replaces?.questionId,
-            stream: true,
-          }),
-          signal: controller.signal,
-        });
+        const body = {
+          ...ways,
+          question,
+          conversation_id: conversationId,
+          replaces: replaces?.questionId,
+          stream: true,
+        };
+        const url = `/privategpt/projects/${projectId}/ask`;
+        const asked = answerEvents<never>(url, body, controller.signal);
         for await (const { name, data } of asked) {
           if (name === "routed") change({ facts: data as ChatEvents["routed"] });
           if (name === "delta") {
             answer += (data as ChatEvents["delta"]).text;
             change({ answer });
           }
-          if (name === "error") throw problemOf(data);
           if (name === "done") return finish(data as Answer);
         }
         throw new Problem(0);
@@ -138,9 +133,4 @@ function useHistory(projectId: string, conversationId: string | undefined) {
         }),
       ),
   });
-}
-
-function problemOf(data: unknown): Problem {
-  const body = data as ChatEvents["error"];
-  return new Problem(body.status, body);
 }

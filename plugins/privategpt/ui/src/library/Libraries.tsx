@@ -4,14 +4,16 @@ import {
   Dialog,
   Empty,
   Failure,
+  Form,
   Go,
   Loading,
   PageHead,
   TextField,
   take,
-  takePage,
+  textOf,
+  useProjects,
 } from "@baukasten/kit";
-import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { Library as LibraryIcon, Plus } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useNavigate } from "react-router";
@@ -22,20 +24,12 @@ export function Libraries() {
   const t = useTranslations("library");
   const format = useFormatter();
   const [making, setMaking] = useState(false);
-  const projects = useInfiniteQuery({
-    queryKey: ["projects", "all"],
-    initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam: cursor }) =>
-      takePage(api.GET("/projects", { params: { query: { limit: 100, cursor } } })),
-    getNextPageParam: (page) => page.next,
-  });
+  const projects = useProjects();
   const { hasNextPage, fetchNextPage } = projects;
   useEffect(() => {
     if (hasNextPage) void fetchNextPage();
   }, [hasNextPage, fetchNextPage]);
-  const libraries = projects.data?.pages
-    .flatMap(({ rows }) => rows)
-    .filter(({ type }) => type === "privategpt");
+  const libraries = projects.rows?.filter(({ type }) => type === "privategpt");
   const make = (
     <Button
       look="primary"
@@ -87,29 +81,17 @@ function NewLibrary({ open, onClose }: { open: boolean; onClose: () => void }) {
   const actions = useTranslations("kit.actions");
   const go = useNavigate();
   const queries = useQueryClient();
-  const make = useMutation({
-    mutationFn: (name: string) =>
-      take(api.POST("/projects", { body: { name, type: "privategpt", config: {} } })),
-    onSuccess: (library) => {
-      void queries.invalidateQueries({ queryKey: ["projects"] });
-      void go(`/apps/privategpt/projects/${library.id}`);
-    },
-  });
+  const make = async (fields: FormData) => {
+    const body = { name: textOf(fields, "name"), type: "privategpt", config: {} };
+    const library = await take(api.POST("/projects", { body }));
+    void queries.invalidateQueries({ queryKey: ["projects"] });
+    void go(`/apps/privategpt/projects/${library.id}`);
+  };
   return (
     <Dialog title={t("new")} open={open} onClose={onClose}>
-      <form
-        className="grid gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          make.mutate(String(new FormData(event.currentTarget).get("name")));
-        }}
-      >
+      <Form send={make} action={actions("create")}>
         <TextField label={t("name")} name="name" required maxLength={255} autoFocus />
-        {make.error && <Failure error={make.error} />}
-        <Button type="submit" look="primary" busy={make.isPending} className="justify-self-end">
-          {actions("create")}
-        </Button>
-      </form>
+      </Form>
     </Dialog>
   );
 }

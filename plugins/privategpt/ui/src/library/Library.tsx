@@ -1,9 +1,6 @@
 import {
-  api,
-  Button,
   buttonClasses,
-  Confirm,
-  type components,
+  ClearDocuments,
   DocumentList,
   DocumentPreview,
   Dropzone,
@@ -16,11 +13,8 @@ import {
   type Span,
   Tabs,
   Tile,
-  take,
   UploadList,
-  useToast,
 } from "@baukasten/kit";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { MessageCircleQuestion } from "lucide-react";
 import { useState } from "react";
 import { useParams } from "react-router";
@@ -79,7 +73,17 @@ export function Library() {
                 <Dropzone projectId={projectId} />
                 <UploadList projectId={projectId} />
                 <DocumentList projectId={projectId} onOpen={({ id }) => setOpened({ id })} />
-                <ClearAll project={project.data} />
+                <ClearDocuments
+                  project={project.data}
+                  className="justify-self-end"
+                  texts={{
+                    action: t("clear"),
+                    title: t("clearTitle"),
+                    text: t("clearText"),
+                    wordLabel: t("clearWord"),
+                    cleared: (deleted) => t("cleared", { count: deleted }),
+                  }}
+                />
               </div>
             ),
           },
@@ -111,39 +115,5 @@ function Tiles({ projectId }: { projectId: string }) {
       <Tile name={t("chunks")} value={shown(data?.chunks)} />
       <Tile name={t("conversations")} value={shown(data?.conversations)} />
     </div>
-  );
-}
-
-function ClearAll({ project }: { project: components["schemas"]["ProjectDetail"] }) {
-  const t = useTranslations("library");
-  const say = useToast();
-  const queries = useQueryClient();
-  const [asking, setAsking] = useState(false);
-  const clear = useMutation({
-    mutationFn: () =>
-      take(api.DELETE("/documents", { params: { query: { project_id: project.id } } })),
-    onSuccess: ({ deleted }) => {
-      say(t("cleared", { count: deleted }));
-      void queries.invalidateQueries({ queryKey: ["documents", project.id] });
-      void queries.invalidateQueries({ queryKey: ["project", project.id] });
-    },
-  });
-  return (
-    <>
-      <Button look="danger" className="justify-self-end" onClick={() => setAsking(true)}>
-        {t("clear")}
-      </Button>
-      <Confirm
-        title={t("clearTitle")}
-        text={t("clearText")}
-        action={t("clear")}
-        word={project.name}
-        wordLabel={t("clearWord")}
-        open={asking}
-        onClose={() => setAsking(false)}
-        onConfirm={() => clear.mutateAsync()}
-        failure={clear.error && <Failure error={clear.error} />}
-      />
-    </>
   );
 }
