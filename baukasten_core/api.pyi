@@ -25,6 +25,7 @@ from .http.dependencies import CurrentProject as CurrentProject
 from .http.dependencies import PageCursor as PageCursor
 from .http.dependencies import PageLimit as PageLimit
 from .http.dependencies import Session as Session
+from .http.errors import problem_of as problem_of
 from .http.errors import problem_responses as problem_responses
 from .http.paging import paged as paged
 from .kit import Kit as Kit
@@ -61,7 +62,6 @@ from .contracts.llm import Tool as Tool
 from .contracts.llm import ToolCall as ToolCall
 from .contracts.llm import ToolCallDelta as ToolCallDelta
 from .contracts.llm import Usage as Usage
-from .contracts.streams import estimate_tokens as estimate_tokens
 
 # --- other providers ----------------------------------------------------------------------
 from .contracts.auth import AuthProvider as AuthProvider
@@ -96,6 +96,7 @@ from .evidence.citations import cited_numbers as cited_numbers
 from .evidence.quotes import Span as Span
 from .evidence.quotes import find_quote as find_quote
 from .evidence.sentences import sentences as sentences
+from .tokens import count_tokens as count_tokens
 
 # --- documents for people -----------------------------------------------------------------
 from .render.catalogues import Messages as Messages

@@ -41,11 +41,12 @@ from baukasten_core.http import (
     users_routes,
 )
 from baukasten_core.http.errors import install_error_handlers
-from baukasten_core.http.middleware import BodyLimit, RequestContext, ShortCuts
+from baukasten_core.http.middleware import BodyLimit, ReadersLanguage, RequestContext, ShortCuts
 from baukasten_core.http.openapi import document_problems
 from baukasten_core.http.pages import mount_pages
 from baukasten_core.logs import configure_logs
 from baukasten_core.plugins import PluginHost
+from baukasten_core.render.sentences import CORE, VALIDATION, Sentences
 from baukasten_core.services import Check
 from baukasten_core.settings import Settings
 
@@ -129,6 +130,8 @@ def include_showcases(app: FastAPI, host: PluginHost) -> None:
         refuse = Depends(partial(_refuse_quarantined, host, host.plugin_of(name)))
         app.include_router(showcase.router, prefix=f"/{name}", tags=[name], dependencies=[refuse])
     mount_pages(app, showcases)
+    folders = [showcase.sentences for showcase in showcases.values() if showcase.sentences]
+    app.add_middleware(ReadersLanguage, sentences=Sentences(CORE, VALIDATION, *folders))
     for name in host.quarantined:
         refuse_always = partial(_refuse_quarantined, host, name)
         app.add_api_route(

@@ -231,8 +231,18 @@ class Kit:
         residency: Collection[str] | None = None,
     ) -> AsyncGenerator[GatewayEvent, None]:
         """The gateway's events, which `ask` passes on; whoever takes them closes them."""
+        call = await self._call(request, provider, project_id, residency)
+        return cast("AsyncGenerator[GatewayEvent, None]", self.services.gateway.generate(call))
+
+    async def _call(
+        self,
+        request: GenerateRequest,
+        provider: str | None,
+        project_id: UUID | None,
+        residency: Collection[str] | None = None,
+    ) -> GatewayCall:
         allowed = await self.residency(project_id)
-        call = GatewayCall(
+        return GatewayCall(
             request=request,
             instance=provider,
             tenant_id=self.principal.tenant_id,
@@ -242,7 +252,6 @@ class Kit:
             api_key_id=self.principal.api_key_id,
             traceparent=traceparent(),
         )
-        return cast("AsyncGenerator[GatewayEvent, None]", self.services.gateway.generate(call))
 
     async def residency(self, project_id: UUID | None = None) -> frozenset[str]:
         """The regions where the caller's data may be processed, in a project or in the tenant.
@@ -266,6 +275,17 @@ class Kit:
         usable = {m.instance for m in listing.models if m.allowed and m.provider != "extractive"}
         chain = (name.lower() for name in self.services.settings.llm.chain)
         return next((name for name in chain if name in usable), None)
+
+    async def context(
+        self, *, project_id: UUID | None = None, provider: str | None = None, model: str = ""
+    ) -> int | None:
+        """The tokens that prompt and answer may have together at the model that `stream` would
+        ask first, None where its server does not say. `count_tokens` counts a text's.
+
+        Raises `BadRequest` for an unknown provider.
+        """
+        request = GenerateRequest(model=model, messages=())
+        return await self.services.gateway.context(await self._call(request, provider, project_id))
 
     async def embed(
         self, texts: Sequence[str], *, priority: Priority = "query", project_id: UUID | None = None

@@ -123,6 +123,15 @@ class LLMGateway(Protocol):
         """
         ...
 
+    async def context(self, call: GatewayCall) -> int | None:
+        """The tokens that prompt and answer may have together at the model that `generate` would
+        ask first; None where its server does not say, and where nobody can be asked. Of the call
+        nothing is sent.
+
+        Raises `errors.BadRequest` for an unknown instance.
+        """
+        ...
+
     def generate(self, call: GatewayCall) -> AsyncIterator[GatewayEvent]:
         """`Routed`, then the provider's deltas, then one `Finished`. Closing the iterator ends
         the provider's work.

@@ -98,6 +98,8 @@ class Showcase:
             its own.
         jobs: its background work.
         pages: folder of static files, served at `/apps/<name>/`.
+        sentences: folder with `de.json` and `es.json`: what its errors say, by the English
+            sentence, with `{name}` where something is filled in.
         text_transform: applied to a document's text before anything is indexed or analysed;
             see `TextTransform`.
     """
@@ -113,6 +115,7 @@ class Showcase:
     options: type[ShowcaseOptions] = ShowcaseOptions
     jobs: Sequence[Job] = ()
     pages: Path | None = None
+    sentences: Path | None = None
     text_transform: TextTransform | None = None
 
 

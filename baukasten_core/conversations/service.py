@@ -19,10 +19,17 @@ TITLE_LIMIT = 80
 
 
 async def start_conversation(
-    session: AsyncSession, owner: Principal, project_id: UUID, title: str
+    session: AsyncSession,
+    owner: Principal,
+    project_id: UUID,
+    title: str,
+    *,
+    conversation_id: UUID | None = None,
 ) -> Conversation:
-    """A new conversation, private to its owner; the title is cut to one short line."""
+    """A new conversation, private to its owner; the title is cut to one short line. Whoever has
+    to name it before it is there gives it its id."""
     conversation = Conversation(
+        id=conversation_id,
         tenant_id=owner.tenant_id,
         user_id=owner.user_id,
         project_id=project_id,
@@ -74,9 +81,11 @@ async def add_message(
     *,
     citations: Sequence[Citation] = (),
     meta: Mapping[str, Any] | None = None,
+    message_id: UUID | None = None,
 ) -> Message:
-    """Append a turn."""
+    """Append a turn. Whoever has to name it before it is there gives it its id."""
     message = Message(
+        id=message_id,
         tenant_id=conversation.tenant_id,
         user_id=conversation.user_id,
         project_id=conversation.project_id,

@@ -62,8 +62,11 @@ def not_found(instance: Instance, name: str, models: Sequence[Model]) -> ModelNo
     """The error that lists what is there and how to get more."""
     names = [model.name for model in models]
     there = ", ".join(f"`{name}`" for name in names[:SHOWN])
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    has = f"It has {there}{more}." if names else "It has no models yet."
-    wanted = f"`{instance.name}` has no model `{name}`. " if name else f"`{instance.name}`: "
+    if len(names) > SHOWN:
+        there = f"{there} and {len(names) - SHOWN} more"
+    has = f"It has {there}." if names else "It has no models yet."
+    what = (
+        f"`{instance.name}` has no model `{name}`." if name else f"`{instance.name}` has no model."
+    )
     hint = f"Fetch it with `baukasten models pull {name or 'MODEL'}`." if instance.pulls else None
-    return ModelNotFound(f"{wanted}{has}", hint=hint, models=names)
+    return ModelNotFound(f"{what} {has}", hint=hint, models=names)

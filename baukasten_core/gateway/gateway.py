@@ -33,7 +33,7 @@ from baukasten_core.errors import (
 from baukasten_core.gateway.attempts import Attempts, Begun
 from baukasten_core.gateway.breaker import Breaker
 from baukasten_core.gateway.cache import Cache, key_of
-from baukasten_core.gateway.catalogue import Catalogue, not_found
+from baukasten_core.gateway.catalogue import Catalogue, find, not_found
 from baukasten_core.gateway.forms import Form, formed
 from baukasten_core.gateway.instances import Instance
 from baukasten_core.gateway.leases import Limiter
@@ -159,6 +159,24 @@ class Gateway:
         async with aclosing(steps):
             async for step in steps:
                 yield step
+
+    async def context(self, call: GatewayCall) -> int | None:
+        for instance, asked in candidates(call, self.instances, self._chain, self._routes):
+            try:
+                self._breakers[instance.name].require()
+                route = await plan(asked, instance, self._catalogue)
+                return await self._context(route) if instance.look_first else None
+            except (Refused, *TRY_THE_NEXT):
+                continue
+        return None
+
+    async def _context(self, route: Route) -> int | None:
+        """By the list; by a new one where the model is not on it."""
+        for live in (False, True):
+            models = await self._catalogue.models(route.instance, live=live)
+            if (model := find(models, route.model)) is not None:
+                return model.context
+        return None
 
     # --- answers ------------------------------------------------------------------------------
 

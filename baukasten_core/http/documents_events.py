@@ -11,6 +11,7 @@ from uuid import UUID
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.documents.totals import last_page
 from baukasten_core.errors import NotFound
+from baukasten_core.render.sentences import told
 from baukasten_core.services import Services
 
 LOOK_SECONDS = 0.5
@@ -44,10 +45,10 @@ async def _progress(services: Services, principal: Principal, document_id: UUID)
             document = await services.documents.get(session, principal, document_id)
             page = await last_page(session, document)
         except NotFound:
-            return "failed", json.dumps({"status": "failed", "error": "It was deleted."})
+            return "failed", json.dumps({"status": "failed", "error": told("It was deleted.")})
     values = {
         "status": document.status,
-        "error": document.error,
+        "error": document.error and told(document.error),
         "pages": document.page_count,
         "pages_done": page,
         "chunks_done": document.chunk_count,

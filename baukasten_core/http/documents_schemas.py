@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from baukasten_core.render.sentences import Told
+
 Status = Literal["queued", "processing", "ready", "failed"]
 Limit = Annotated[int, Field(ge=1, le=100)]
 QUERY_CHARACTERS = 2000
@@ -38,7 +40,7 @@ class DocumentOut(BaseModel):
     pages: int = Field(validation_alias="page_count")
     private: bool
     status: Status
-    error: str | None
+    error: Told | None
     chunks_done: int = Field(validation_alias="chunk_count")
     chunks_total: int | None = Field(validation_alias="chunk_total")
     created_at: datetime

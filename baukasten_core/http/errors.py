@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from baukasten_core.errors import BaukastenError
 from baukasten_core.logs import traceback_of
+from baukasten_core.render.sentences import in_their_language, told
 
 log = structlog.get_logger("baukasten.http")
 
@@ -28,6 +29,11 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What happened."},
         "hint": {"type": "string", "description": "What to do."},
+        "message": {
+            "type": "string",
+            "description": "Both in the language of `Accept-Language`, where we speak it and it "
+            "is not English.",
+        },
         "request_id": {"type": "string", "description": "Look for it in the log."},
     },
 }
@@ -46,9 +52,22 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {s: {"description": HTTPStatus(s).phrase, "content": content} for s in statuses}
 
 
+def problem_of(error: BaukastenError) -> dict[str, Any]:
+    """The problem document, with what it says in the language that the request asks for as
+    `message`, where that is another one than English."""
+    said = " ".join(text for text in (error.detail, error.hint) if text and not _literal(text))
+    message = in_their_language(said)
+    return error.problem() if message is None else {**error.problem(), "message": message}
+
+
+def _literal(text: str) -> bool:
+    """Such as LOGIN_BAD_CREDENTIALS: for programs."""
+    return text.isupper() and text.isidentifier()
+
+
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, BaukastenError)
-    body = {**error.problem(), "request_id": _request_id(request)}
+    body = {**problem_of(error), "request_id": _request_id(request)}
     if error.status >= 500:
         log.warning("request failed", problem=error.type, request_id=body["request_id"])
     return JSONResponse(body, error.status, headers=error.headers, media_type=PROBLEM)
@@ -62,7 +81,10 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
         {key: value for key, value in item.items() if key in {"type", "loc", "msg"}}
         for item in error.errors()
     ]
-    return JSONResponse({"detail": jsonable_encoder(items)}, 422)
+    body: dict[str, Any] = {"detail": jsonable_encoder(items)}
+    if any(in_their_language(item["msg"]) for item in items):
+        body["message"] = "; ".join(f"{item['loc'][-1]}: {told(item['msg'])}" for item in items)
+    return JSONResponse(body, 422)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
@@ -92,6 +114,8 @@ def unexpected(error: Exception, request_id: str) -> JSONResponse:
         "hint": f"Report this with the request id {request_id}.",
         "request_id": request_id,
     }
+    if message := in_their_language(f"{body['detail']} {body['hint']}"):
+        body["message"] = message
     return JSONResponse(body, 500, media_type=PROBLEM)
 
 

@@ -18,7 +18,7 @@ from baukasten_core.http import sse
 from baukasten_core.http.account_models import FewerRegions
 from baukasten_core.http.dependencies import CurrentKit, ServicesDep
 from baukasten_core.http.embeddings_routes import embedder_of
-from baukasten_core.http.errors import problem_responses
+from baukasten_core.http.errors import problem_of, problem_responses
 from baukasten_core.http.llm_sources import (
     PlainText,
     SomeText,
@@ -26,6 +26,7 @@ from baukasten_core.http.llm_sources import (
     sources_for,
     with_sources,
 )
+from baukasten_core.render.sentences import Told
 
 router = APIRouter(prefix="/llm", tags=["llm"])
 
@@ -109,7 +110,7 @@ class UnavailableOut(BaseModel):
 
     provider: str
     kind: Literal["down", "not_configured", "residency"]
-    reason: str
+    reason: Told
 
 
 class ModelsOut(BaseModel):
@@ -244,7 +245,7 @@ async def _pulled(
             step = await anext(steps, None)
         yield sse.event("end", {})
     except BaukastenError as error:
-        yield sse.event("error", error.problem())
+        yield sse.event("error", problem_of(error))
     finally:
         if isinstance(steps, AsyncGenerator):
             await steps.aclose()
@@ -275,7 +276,7 @@ async def _named(
                 elif isinstance(event, Finished):
                     yield _end(event)
         except BaukastenError as error:
-            yield sse.event("error", error.problem())
+            yield sse.event("error", problem_of(error))
 
 
 def _start(event: GatewayEvent, sources: list[SourceIn]) -> str:

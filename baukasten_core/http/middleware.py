@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from baukasten_core.errors import TooLarge
 from baukasten_core.http.errors import unexpected
 from baukasten_core.http.shaped_errors import ShapedRoute
+from baukasten_core.render.sentences import READER, Reader, Sentences
 
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -75,6 +76,23 @@ def _join_trace(scope: Scope) -> Token[context.Context] | None:
         if name == b"traceparent":
             return context.attach(propagate.extract({"traceparent": value.decode("latin-1")}))
     return None
+
+
+class ReadersLanguage:
+    """Whatever is said on the way to the answer is put into the language that is asked for; see
+    `render.sentences`."""
+
+    def __init__(self, app: ASGIApp, sentences: Sentences) -> None:
+        self.app = app
+        self.sentences = sentences
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wanted = next((v for k, v in scope.get("headers", ()) if k == b"accept-language"), b"")
+        token = READER.set(Reader(self.sentences, wanted.decode("latin-1")))
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            READER.reset(token)
 
 
 class ShortCuts:

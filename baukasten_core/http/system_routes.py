@@ -12,6 +12,7 @@ from baukasten_core import __version__
 from baukasten_core.health import Health, check_health
 from baukasten_core.http.dependencies import ServicesDep
 from baukasten_core.http.pages import home_page
+from baukasten_core.render.sentences import Told
 
 router = APIRouter(tags=["system"])
 
@@ -30,7 +31,7 @@ class HealthRow(BaseModel):
     kind: Literal["plugin", "provider", "application"]
     name: str
     status: Literal["ready", "absent", "degraded", "quarantined"]
-    reason: str | None = None
+    reason: Told | None = None
 
 
 class HealthOut(BaseModel):

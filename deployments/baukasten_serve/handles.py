@@ -118,6 +118,10 @@ class GatewayHandle:
         )
         return listing
 
+    async def context(self, call: GatewayCall) -> int | None:
+        tokens: int | None = await self._remote.call("context", call, seconds=MODELS_SECONDS)
+        return tokens
+
     def generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
         seconds = call.request.timeout + GRACE_SECONDS
         return self._remote.stream("generate", call, seconds=seconds)

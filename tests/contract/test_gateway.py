@@ -90,6 +90,9 @@ class Watched:
         async with asyncio.timeout(60):
             return await collect(self.gateway.generate(call))
 
+    async def context(self, instance: str) -> int | None:
+        return await self.gateway.context(GatewayCall(GenerateRequest("", ASK), instance))
+
     async def refuses(self, error: type[BaukastenError], *args: Any, **changes: Any) -> Any:
         with pytest.raises(error) as caught:
             await self.ask(*args, **changes)
@@ -251,10 +254,38 @@ async def test_the_context_comes_from_the_server_and_is_asked_once(
         assert (model.context, model.loaded) == (4096, True)
     assert [request.path for request in ollama_emulator.requests].count("/api/show") == 1
 
-    long = (Message("user", "x" * 40_000),)
+    assert await watched.context("box") == 4096
+
+    long = (Message("user", "word " * 8_000),)
     error = await watched.refuses(ProviderRejected, "box", messages=long)
     assert "room for 4096" in error.detail
     assert not any(request.path == "/api/chat" for request in ollama_emulator.requests)
+
+
+async def test_what_fits_is_what_the_model_reads_and_the_operator_allows(
+    build: Build, box: dict[str, Any], ollama_emulator: OllamaEmulator
+) -> None:
+    ollama_emulator.models = (EmulatedModel("large", context=131_072),)
+    watched = build({"box": {**box, "max_context": 8192}}, "box")
+    (model,) = (await watched.gateway.models()).models
+    assert model.context == await watched.context("box") == 8192
+
+
+async def test_a_prompt_in_any_script_is_given_the_context_that_it_needs(
+    build: Build, box: dict[str, Any], ollama_emulator: OllamaEmulator
+) -> None:
+    """Ollama cuts a longer one in silence: 6,000 characters are 6,000 tokens in Chinese."""
+    prompt = (Message("user", "数据必须留在原地" * 750),)
+    await build({"box": box}, "box").ask("box", messages=prompt)
+    assert ollama_emulator.requests[-1].json()["options"]["num_ctx"] >= 8192
+
+
+async def test_whom_residency_forbids_is_not_asked_what_it_reads(
+    build: Build, far: OpenAIEmulator
+) -> None:
+    watched = build({"far": in_region(far, "us")}, "far")
+    assert await watched.context("far") is None
+    assert far.connections == 0
 
 
 async def test_a_model_stays_in_memory_as_long_as_the_operator_says(

@@ -1,54 +1,189 @@
-"""Sentences of a text, with offsets."""
+"""Whatever the platform says to people, it says in their language."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from pydantic import BaseModel, Field, ValidationError
 
-from baukasten_core.evidence.sentences import sentences
+from baukasten_core import errors
+from baukasten_core.render.sentences import CORE, VALIDATION, Sentences
+
+ROOT = Path(__file__).parents[2]
+SENTENCES = Sentences(CORE, VALIDATION)
+
+FOR_OPERATORS = (
+    "cli/",
+    "evaluation/",
+    "testing/",
+    "db/migrations/",
+    "accounts/first_admin.py",
+    "documents/move",
+    "privacy/receipts.py",
+    "providers/embedding/",
+    "providers/reranking/",
+    "providers/storage/fsspec_blobs.py",
+)
+"""What only commands and the logs of a wrongly configured platform say."""
+
+FOR_PROGRAMS = (
+    "http/anthropic_",
+    "http/openai_",
+    "http/embeddings_routes.py",
+    "http/tenants_routes.py",
+    "gateway/forms.py",
+)
+"""What callers of the API say to it wrongly, and no page does."""
+
+KINDS = {
+    name
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.BaukastenError)
+} - {"SettingsError", "StartupRefused", "PluginError", "TemplateError"}
 
 
-def cut(text: str) -> list[str]:
-    return [span.of(text) for span in sentences(text)]
+def shape(text: str) -> str:
+    return re.sub(r"\{[^{}]*\}", "{}", text)
+
+
+def text_of(node: ast.AST) -> str | None:
+    """A text as it stands in the code, `{}` where something is filled in."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
+        )
+    return None
+
+
+def said(call: ast.Call) -> Iterator[str]:
+    """What an error says: its detail and its hint, where they stand in the call."""
+    name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    if name in KINDS:
+        hints = [keyword.value for keyword in call.keywords if keyword.arg == "hint"]
+        for node in (*call.args[:1], *hints):
+            text = text_of(node)
+            if text is None or text.isupper() or text.startswith(("GET ", "POST ")):
+                continue
+            if any(character.isalpha() for character in text):
+                yield text
+
+
+def files(package: str) -> list[Path]:
+    return sorted(path for path in (ROOT / package).rglob("*.py"))
+
+
+def known(sentences: Sentences, text: str) -> bool:
+    """Whole, or sentence by sentence."""
+    keys = {shape(key) for key in sentences.catalogue("de")}
+    parts = re.split(r"(?<=[.!?]) (?=\S)|(?<=^\{\}) (?=\()", shape(text))
+    return shape(text) in keys or all(part in keys or part == "{}" for part in parts)
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("package", "sentences"),
     [
-        ("One is here. Two is there! Three?", ["One is here.", "Two is there!", "Three?"]),
-        ("Das gilt z. B. für Pumpen. Sonst nicht.", ["Das gilt z. B. für Pumpen.", "Sonst nicht."]),
-        ("Am 3. Mai kam Dr. Beispiel. Er blieb.", ["Am 3. Mai kam Dr. Beispiel.", "Er blieb."]),
-        ("¿Cuándo abre? Abre el lunes.", ["¿Cuándo abre?", "Abre el lunes."]),
-        ("Skills\nPython\n- SQL\n- Docker", ["Skills", "Python", "- SQL", "- Docker"]),
+        ("baukasten_core", SENTENCES),
         (
-            "A line that was wrapped because the page is not any wider than\nThis goes on here.",
-            ["A line that was wrapped because the page is not any wider than\nThis goes on here."],
+            "plugins/privategpt/baukasten_privategpt",
+            Sentences(CORE, ROOT / "plugins/privategpt/baukasten_privategpt/sentences"),
         ),
-        (
-            "It was wrapped before it came to\na small letter",
-            ["It was wrapped before it came to\na small letter"],
-        ),
-        ("Skills\npython", ["Skills", "python"]),
-        ("First block\n\nsecond block", ["First block", "second block"]),
-        (
-            "2015 - 2021 worked on pumps in a waterworks near the coast\nLanguages: Danish",
-            ["2015 - 2021 worked on pumps in a waterworks near the coast", "Languages: Danish"],
-        ),
-        ("", []),
-        (" \n \n", []),
     ],
 )
-def test_a_text_is_cut_where_a_reader_would_cut_it(text: str, expected: list[str]) -> None:
-    assert cut(text) == expected
+def test_every_error_that_people_meet_is_in_the_catalogues(
+    package: str, sentences: Sentences
+) -> None:
+    missing = []
+    for path in files(package):
+        name = path.relative_to(ROOT / package).as_posix()
+        if name.startswith((*FOR_OPERATORS, *FOR_PROGRAMS)):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                missing += [f"{name}: {text}" for text in said(node) if not known(sentences, text)]
+    assert missing == []
 
 
-@given(st.text(alphabet=st.sampled_from("aB é.?!\n-• 1"), max_size=200) | st.text(max_size=200))
-def test_every_visible_character_is_in_exactly_one_sentence_in_order(text: str) -> None:
-    spans = list(sentences(text))
-    covered = "".join(span.of(text) for span in spans)
-    assert "".join(covered.split()) == "".join(text.split())
-    assert all(a.end <= b.start for a, b in pairwise(spans))
-    assert all(span.of(text) == span.of(text).strip() != "" for span in spans)
+@pytest.mark.parametrize(
+    ("packages", "folder"),
+    [
+        (("baukasten_core", "deployments/baukasten_serve"), CORE),
+        (
+            ("plugins/privategpt/baukasten_privategpt",),
+            ROOT / "plugins/privategpt/baukasten_privategpt/sentences",
+        ),
+    ],
+)
+def test_no_sentence_is_kept_that_nothing_says_any_more(
+    packages: tuple[str, ...], folder: Path
+) -> None:
+    there: list[str] = []
+    for path in (path for package in packages for path in files(package)):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        there += [shape(text) for node in nodes if (text := text_of(node)) is not None]
+    whole = "\n".join(there)
+    keys = Sentences(folder).catalogue("de")
+    assert [key for key in keys if shape(key) not in whole] == []
+
+
+@pytest.mark.parametrize("folder", [CORE, VALIDATION])
+def test_every_sentence_is_there_in_every_language(folder: Path) -> None:
+    sentences = Sentences(folder)
+    assert sentences.languages == ("de", "es")
+    assert sentences.faults() == []
+
+
+def test_what_is_filled_in_is_put_into_the_language_too() -> None:
+    text = "The file is a RAR archive, which can't be read."
+    assert SENTENCES.translate(text, "de") == (
+        "Die Datei ist ein RAR-Archiv und kann nicht gelesen werden."
+    )
+    text = "The document has 12,345 pages; 2,000 is the limit here. Split it into smaller files."
+    assert SENTENCES.translate(text, "es") == (
+        "El documento tiene 12.345 páginas; el límite aquí es 2.000. "
+        "Divídalo en archivos más pequeños."
+    )
+
+
+def test_a_sentence_that_is_not_known_stays_beside_those_that_are() -> None:
+    text = "No language model can answer. Ollama does not answer at http://x:1. It rains."
+    assert SENTENCES.translate(text, "de") == (
+        "Kein Sprachmodell kann antworten. Ollama antwortet nicht unter http://x:1. It rains."
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_english_is_what_is_said_where_there_is_no_catalogue(language: str) -> None:
+    assert SENTENCES.translate("The file is empty.", language) is None
+
+
+def test_names_in_a_sentence_change_nothing_in_it() -> None:
+    """A file may have any name: also one that looks like a placeholder or another sentence."""
+    for name in ("{size}", "The file is empty", "a`b", "{0.__class__}"):
+        text = f"This project already has this content: `{name}` (17)."
+        told = SENTENCES.translate(text, "de")
+        assert told is not None
+        assert told.startswith("Dieses Projekt hat diesen Inhalt schon:")
+
+
+def test_what_does_not_fit_a_field_is_said_in_every_language() -> None:
+    class Form(BaseModel):
+        name: str = Field(min_length=2, max_length=3)
+        number: int = Field(ge=1, le=9)
+        kind: str = Field(pattern="^a$")
+
+    for values in (
+        {},
+        {"name": "a", "number": 0, "kind": "b"},
+        {"name": "abcd", "number": 10, "kind": 1},
+        {"name": 1, "number": "x", "kind": "a"},
+    ):
+        with pytest.raises(ValidationError) as caught:
+            Form.model_validate(values)
+        for fault in caught.value.errors():
+            assert SENTENCES.translate(fault["msg"], "de"), fault["msg"]

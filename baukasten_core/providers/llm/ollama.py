@@ -23,7 +23,6 @@ from baukasten_core.contracts.llm import (
     ToolCallDelta,
     Usage,
 )
-from baukasten_core.contracts.streams import prompt_tokens
 from baukasten_core.errors import ModelNotFound, ProviderError, ProviderRejected
 from baukasten_core.providers.connection import client_options
 from baukasten_core.providers.llm.remote import (
@@ -38,6 +37,7 @@ from baukasten_core.providers.llm.remote import (
     unreachable,
     variable,
 )
+from baukasten_core.tokens import count_tokens
 
 if TYPE_CHECKING:
     import ollama
@@ -46,7 +46,10 @@ LEAST_CONTEXT = 4096
 HUGE = 2**31
 LIST_SECONDS = 10.0
 SURELY = 0.7
-"""How much shorter than estimated a prompt may be."""
+"""How much shorter than counted a prompt may be: models have different vocabularies."""
+
+PER_MESSAGE = 10
+"""Tokens that a model's template puts around a message."""
 
 
 class OllamaConfig(RemoteLLMConfig):
@@ -109,9 +112,8 @@ class Ollama:
             raise from_status("Ollama", error.response.status_code) from None
         except (httpx.HTTPError, ollama.ResponseError, ValueError, KeyError) as error:
             raise self._explain(error, "") from None
-        return [
-            _model(model, context, loaded) for model, context in zip(asked, contexts, strict=True)
-        ]
+        rooms = (context and min(context, self.config.max_context) for context in contexts)
+        return [_model(model, room, loaded) for model, room in zip(asked, rooms, strict=True)]
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Event, None]:
         await load("ollama")
@@ -119,7 +121,8 @@ class Ollama:
         import ollama
 
         _, context = self._contexts.get(request.model, ("", None))
-        calls, body = 0, _body(request, min(self.config.max_context, context or HUGE))
+        most = min(self.config.max_context, context or HUGE)
+        calls, body = 0, await asyncio.to_thread(_body, request, most)
         if self.config.keep_alive is not None:
             body["keep_alive"] = self.config.keep_alive
         try:
@@ -257,7 +260,7 @@ def _context(request: GenerateRequest, most: int) -> int:
 
     Raises `ProviderRejected` for a prompt that is surely longer than there is room for.
     """
-    prompt = prompt_tokens(request)
+    prompt = sum(count_tokens(message.content) + PER_MESSAGE for message in request.messages)
     if prompt * SURELY > most:
         raise ProviderRejected(
             f"The prompt has about {prompt} tokens, and the model room for {most}; Ollama would "

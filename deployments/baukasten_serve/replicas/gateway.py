@@ -23,6 +23,9 @@ class Gateway(Replica):
     async def models(self, residency: frozenset[str], instance: str | None) -> ModelListing:
         return await self.services.gateway.models(residency, instance)
 
+    async def context(self, call: GatewayCall) -> int | None:
+        return await self.services.gateway.context(call)
+
     async def generate(self, call: GatewayCall) -> AsyncGenerator[GatewayEvent, None]:
         events = self.services.gateway.generate(call)
         async with aclosing(events):  # type: ignore[type-var]

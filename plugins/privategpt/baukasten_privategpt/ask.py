@@ -1,8 +1,9 @@
 """From a question to a checked answer, as events; a plain answer is their sum.
 
-`routed` (who answers), any number of `delta` (text), `citations`, `done` (the whole answer). What
-goes wrong before the first event is raised; afterwards it is an `error` event, and the last.
-Whoever leaves in the middle of an answer finds what had been said in the conversation.
+`routed` (who answers, and where that will be kept), any number of `delta` (text), `citations`,
+`done` (the whole answer). What goes wrong before the first event is raised; afterwards it is an
+`error` event, and the last. Whoever leaves in the middle of an answer finds what had been said in
+the conversation.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from baukasten_core.api import (
     StreamInterrupted,
     TextDelta,
     Unavailable,
+    count_tokens,
 )
 from baukasten_privategpt.citations import citations, unknown_numbers
 from baukasten_privategpt.options import PrivateGPTOptions
-from baukasten_privategpt.packing import pack, tokens
+from baukasten_privategpt.packing import latest, pack
 from baukasten_privategpt.prompting import (
     answer_messages,
     condense_messages,
@@ -43,6 +45,8 @@ log = logging.getLogger(__name__)
 
 EventName = Literal["routed", "delta", "citations", "done", "error"]
 CONDENSE_TOKENS, CONDENSE_SECONDS = 200, 20.0
+CONDENSED_FROM = 2000
+"""Tokens of earlier turns that a question is made whole from."""
 LONGEST_QUERY = 1000
 
 _keeping: set[asyncio.Task[Any]] = set()
@@ -86,7 +90,7 @@ async def _condensed(kit: Kit, turn: Turn) -> str | None:
         return None
     try:
         answer = await kit.generate(
-            condense_messages(turn.body.question, turn.history),
+            condense_messages(turn.body.question, latest(turn.history, CONDENSED_FROM)),
             project_id=turn.project_id,
             provider=turn.body.provider,
             model=turn.body.model,
@@ -123,12 +127,12 @@ async def _answered(kit: Kit, turn: Turn) -> AsyncGenerator[AskEvent, None]:
     routed: Routed | None = None
     finished: Finished | None = None
     try:
-        async with aclosing(_asked(kit, turn)) as running:
+        async with aclosing(await _asked(kit, turn)) as running:
             async for event in running:
                 match event:
                     case Routed():
                         routed = event
-                        yield AskEvent("routed", _who(event))
+                        yield AskEvent("routed", _who(turn, event))
                     case TextDelta(text):
                         turn.speaks()
                         pieces.append(text)
@@ -150,15 +154,15 @@ async def _answered(kit: Kit, turn: Turn) -> AsyncGenerator[AskEvent, None]:
     yield AskEvent("done", shown)
 
 
-def _asked(kit: Kit, turn: Turn) -> AsyncGenerator[Any, None]:
+async def _asked(kit: Kit, turn: Turn) -> AsyncGenerator[Any, None]:
     """The model's events; what it is given fits into its context."""
     body, options = turn.body, kit.options(PrivateGPTOptions)
-    taken = tokens(instructions(turn.language)) + tokens(body.question) + options.answer_tokens
-    turn.passages, history = pack(
-        turn.passages,
-        turn.history,
-        max(options.context_tokens - taken, options.context_tokens // 4),
-    )
+    known = await kit.context(project_id=turn.project_id, provider=body.provider, model=body.model)
+    context = min(options.context_tokens, known or options.context_tokens)
+    answer = min(options.answer_tokens, context // 4)
+    taken = count_tokens(instructions(turn.language)) + count_tokens(body.question)
+    room = max(context - answer - taken, context // 4)
+    turn.passages, history = await asyncio.to_thread(pack, turn.passages, turn.history, room)
     return kit.stream(
         answer_messages(body.question, turn.passages, history, turn.language),
         project_id=turn.project_id,
@@ -166,7 +170,7 @@ def _asked(kit: Kit, turn: Turn) -> AsyncGenerator[Any, None]:
         model=body.model,
         sources=sources(turn.passages),
         question=turn.query,
-        max_tokens=options.answer_tokens,
+        max_tokens=answer,
     )
 
 
@@ -207,8 +211,11 @@ def _kept(task: asyncio.Task[Any]) -> None:
         log.warning("a stopped answer could not be kept: %s", type(error).__name__)
 
 
-def _who(routed: Routed) -> dict[str, Any]:
+def _who(turn: Turn, routed: Routed) -> dict[str, Any]:
+    """Who answers, and where the answer will be kept."""
     return {
+        "conversation_id": str(turn.conversation_id),
+        "message_id": str(turn.message_id),
         "provider": routed.instance,
         "model": routed.model,
         "region": routed.region,

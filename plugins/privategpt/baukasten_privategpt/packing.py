@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from baukasten_core.api import Message, Passage, estimate_tokens, sentences
+from baukasten_core.api import Message, Passage, count_tokens, sentences
+from baukasten_privategpt.prompting import fence
 
-FENCE_TOKENS = 40
-"""What a passage's markers and title cost at most, beside its text."""
+PER_MESSAGE = 10
+"""Tokens that a model's template puts around a message, and a fence's marks vary by."""
 HISTORY_SHARE = 0.25
 """Of the room, at most, for earlier turns: the sources are what an answer rests on."""
 
@@ -22,15 +23,15 @@ def pack(
     alone, it is cut after a sentence.
     """
     turns = latest(history, int(room * HISTORY_SHARE))
-    left = room - sum(tokens(turn.content) for turn in turns)
+    left = room - sum(map(_said, turns))
     kept: list[Passage] = []
     for passage in passages:
-        cost = tokens(passage.text) + FENCE_TOKENS
+        cost = _fenced(passage)
         if cost <= left:
             kept.append(passage)
             left -= cost
     if not kept and passages:
-        kept = [_cut(passages[0], left - FENCE_TOKENS)]
+        kept = [_cut(passages[0], left)]
     return kept, turns
 
 
@@ -38,25 +39,29 @@ def latest(history: Sequence[Message], room: int) -> list[Message]:
     """The last turns, whole ones, as many as fit."""
     kept: list[Message] = []
     for turn in reversed(history):
-        room -= tokens(turn.content)
+        room -= _said(turn)
         if room < 0:
             break
         kept.append(turn)
     return kept[::-1]
 
 
-def tokens(text: str) -> int:
-    return estimate_tokens([text])
+def _said(turn: Message) -> int:
+    return count_tokens(turn.content) + PER_MESSAGE
+
+
+def _fenced(passage: Passage) -> int:
+    return count_tokens(fence(99, passage)) + PER_MESSAGE
 
 
 def _cut(passage: Passage, room: int) -> Passage:
     """As many of its sentences as fit, the first one at least, which is cut where it must be."""
-    end = 0
-    for span in sentences(passage.text):
-        if end and tokens(passage.text[: span.end]) > room:
+    text, end = passage.text, 0
+    room -= _fenced(replace(passage, text=""))
+    for span in sentences(text):
+        if end and count_tokens(text[: span.end]) > room:
             break
         end = span.end
-    text = passage.text[:end]
-    while tokens(text) > max(room, 1):
-        text = text[: len(text) * 3 // 4]
-    return replace(passage, text=text, end=passage.start + len(text))
+    while end > 1 and count_tokens(text[:end]) > room:
+        end = end * 3 // 4
+    return replace(passage, text=text[:end], end=passage.start + end)

@@ -8,11 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from baukasten_core.api import Language, Message, Passage, Source
-from baukasten_privategpt.packing import latest
 from baukasten_privategpt.texts import NAMES, not_found
-
-CONDENSED_FROM = 2000
-"""Tokens of earlier turns that a question is made whole from."""
 
 
 @cache
@@ -38,8 +34,7 @@ def instructions(language: Language) -> str:
 
 def condense_messages(question: str, history: Sequence[Message]) -> list[Message]:
     """The conversation, to be turned into one question."""
-    turns = latest(history, CONDENSED_FROM)
-    said = "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
+    said = "\n".join(f"{turn.role}: {turn.content}" for turn in history)
     turn = f"Conversation:\n{said}\n\nLast message:\nuser: {question}"
     return [Message("system", prompt("condense")), Message("user", turn)]
 

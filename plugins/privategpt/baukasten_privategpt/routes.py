@@ -25,6 +25,7 @@ from baukasten_core.api import (
     list_conversations,
     list_messages,
     paged,
+    problem_of,
     problem_responses,
     rename_conversation,
     start_conversation,
@@ -59,7 +60,8 @@ Words = Annotated[
 
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The answer; with `stream`, server-sent events `routed`, `delta`, "
+        "description": "The answer; with `stream`, server-sent events `routed` (who answers, and "
+        "the ids under which that is kept, also where the reader leaves), `delta`, "
         "`citations`, `done`, and `error` where it broke off.",
         "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
     }
@@ -95,10 +97,10 @@ async def _as_sse(first: AskEvent, rest: AsyncGenerator[AskEvent, None]) -> Asyn
             async for event in running:
                 yield _sse(event.name, event.data)
         except BaukastenError as error:
-            yield _sse("error", error.problem())
+            yield _sse("error", problem_of(error))
         except Exception:
             # The client is told that the answer ends here; the log gets the error itself.
-            yield _sse("error", UNEXPECTED.problem())
+            yield _sse("error", problem_of(UNEXPECTED))
             raise
 
 

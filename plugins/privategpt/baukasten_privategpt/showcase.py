@@ -8,7 +8,8 @@ from baukasten_core.api import Showcase
 from baukasten_privategpt.options import PrivateGPTOptions
 from baukasten_privategpt.routes import router
 
-PAGES = Path(__file__).parent / "pages"
+FOLDER = Path(__file__).parent
+PAGES = FOLDER / "pages"
 """Built from `ui/`; a checkout has none before `make ui`."""
 
 
@@ -23,5 +24,6 @@ def showcase() -> Showcase:
         },
         router=router,
         options=PrivateGPTOptions,
+        sentences=FOLDER / "sentences",
         pages=PAGES if (PAGES / "index.html").is_file() else None,
     )

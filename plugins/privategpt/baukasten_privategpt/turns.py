@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from baukasten_core.api import (
     Citation,
@@ -19,8 +19,8 @@ from baukasten_core.api import (
     Passage,
     Routed,
     add_message,
+    count_tokens,
     delete_messages_from,
-    estimate_tokens,
     get_conversation,
     list_messages,
     start_conversation,
@@ -38,6 +38,9 @@ class Turn:
     body: AskIn
     language: Language
     history: list[Message]
+    conversation_id: UUID
+    message_id: UUID = field(default_factory=uuid4)
+    """Of the answer, when it is kept."""
     query: str = ""
     passages: list[Passage] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -76,7 +79,7 @@ class AnswerParts:
     @property
     def usage(self) -> UsageOut:
         if self.finished is None:
-            said = estimate_tokens([self.text]) if self.routed else 0
+            said = count_tokens(self.text) if self.routed else 0
             return UsageOut(completion_tokens=said, total_tokens=said, estimated=said > 0)
         counted = self.finished.usage
         return UsageOut(
@@ -90,7 +93,7 @@ class AnswerParts:
 async def begin(kit: Kit, project_id: UUID, body: AskIn) -> Turn:
     """Raises `NotFound` for a conversation, or a turn of it, that is not there or not one's own."""
     language = await kit.detect_language(body.question) or kit.language
-    turn = Turn(project_id, body, language, [])
+    turn = Turn(project_id, body, language, [], body.conversation_id or uuid4())
     if body.conversation_id is not None:
         async with kit.transaction() as session:
             conversation = await get_conversation(session, project_id, body.conversation_id)
@@ -124,7 +127,11 @@ async def keep(kit: Kit, turn: Turn, parts: AnswerParts) -> AnswerOut:
         conversation: Conversation
         if turn.body.conversation_id is None:
             conversation = await start_conversation(
-                session, kit.principal, turn.project_id, question
+                session,
+                kit.principal,
+                turn.project_id,
+                question,
+                conversation_id=turn.conversation_id,
             )
         else:
             conversation = await get_conversation(
@@ -134,7 +141,13 @@ async def keep(kit: Kit, turn: Turn, parts: AnswerParts) -> AnswerOut:
             await delete_messages_from(session, conversation, replaces)
         asked = await add_message(session, conversation, "user", question)
         answered = await add_message(
-            session, conversation, "assistant", parts.text, citations=parts.cited, meta=meta
+            session,
+            conversation,
+            "assistant",
+            parts.text,
+            citations=parts.cited,
+            meta=meta,
+            message_id=turn.message_id,
         )
     return AnswerOut(
         conversation_id=conversation.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +15,8 @@ import psycopg
 import pytest
 from pypdf import PdfReader
 
-from baukasten_core.testing.emulators import Asked, OpenAIEmulator, Reply
+from baukasten_core.api import count_tokens
+from baukasten_core.testing.emulators import Asked, EmulatedModel, OpenAIEmulator, Reply
 from baukasten_core.testing.fixtures_app import SignedIn
 from baukasten_core.testing.fixtures_db import DatabaseUrls
 
@@ -26,6 +28,18 @@ INVOICES = (
     "Rechnungen werden am ersten Werktag des Monats verschickt. "
     "Die Buchhaltung prüft jede Rechnung zweimal."
 )
+
+
+SMALL = 2048
+
+
+@pytest.fixture
+def small(llm: OpenAIEmulator) -> Iterator[None]:
+    """A model that reads no more than `SMALL` tokens is there, too."""
+    before = llm.models
+    llm.models = (*before, EmulatedModel("small", context=SMALL))
+    yield
+    llm.models = before
 
 
 @pytest.fixture
@@ -123,6 +137,21 @@ async def test_the_model_gets_fenced_sources_and_its_citations_are_checked(
     assert "do not" in sent[0]["content"]
     assert "<<<source [1] " in sent[-1]["content"]
     assert sent[-1]["content"].endswith("Question: When is the filter of the pump changed?")
+
+
+async def test_what_a_small_model_is_given_fits_into_its_context(
+    ask: Any, add_text: Any, llm: OpenAIEmulator, small: None
+) -> None:
+    for number in range(6):
+        parts = " ".join(f"Part {number}{part}-0815." for part in range(40))
+        await add_text(f"{PUMPS} {parts}", f"Pump {number}")
+    llm.reply = Reply("Every six weeks [1].")
+    answer = await ask("When is the filter of the pump changed?", limit=6, model="small")
+    assert answer["grounded"]
+    sent = llm.requests[-1].json()
+    asked = "\n".join(message["content"] for message in sent["messages"])
+    assert 1 < asked.count("<<<source [") < 6, "as many as fit, and no more"
+    assert count_tokens(asked) + sent["max_tokens"] <= SMALL
 
 
 async def test_an_answer_that_cites_nothing_is_not_called_grounded(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 from baukasten_privategpt.citations import citations, unknown_numbers
-from baukasten_privategpt.packing import FENCE_TOKENS, pack, tokens
+from baukasten_privategpt.packing import pack
 from baukasten_privategpt.prompting import fence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baukasten_core.api import Message, Passage
+from baukasten_core.api import Message, Passage, count_tokens
 
 TEXT = (
     "Pumps are cleaned in spring. The filter is changed every six weeks. "
@@ -91,8 +91,8 @@ def test_what_a_model_is_given_fits_and_keeps_its_order(
     passages = [passage("One sentence is here. " * (1 + length // 22)) for length in lengths]
     history = [Message("user", "x" * length) for length in said]
     kept, turns = pack(passages, history, room)
-    cost = sum(tokens(one.text) + FENCE_TOKENS for one in kept)
-    assert cost + sum(tokens(turn.content) for turn in turns) <= room
+    given = [fence(number, one) for number, one in enumerate(kept, start=1)]
+    assert sum(map(count_tokens, [*given, *(turn.content for turn in turns)])) <= room
     assert turns == history[len(history) - len(turns) :], "the last whole turns"
     order = [passages.index(one) for one in kept if one in passages]
     assert order == sorted(order)

@@ -44,7 +44,9 @@ def open_page(browser: Browser, platform: Platform, watch: Watch) -> Iterator[Op
     """Opens pages, each in a browser of its own: cookies and storage are not shared."""
     with ExitStack() as opened:
 
-        def open_(person: Person | None = None, **options: Any) -> Page:
+        def open_(
+            person: Person | None = None, *, language: str | None = None, **options: Any
+        ) -> Page:
             settings = {
                 "base_url": platform.url,
                 "locale": "en-GB",
@@ -54,6 +56,9 @@ def open_page(browser: Browser, platform: Platform, watch: Watch) -> Iterator[Op
             context = browser.new_context(**settings)
             opened.callback(context.close)
             context.set_default_timeout(PATIENCE_MS)
+            if language is not None:  # chosen on this device, whatever the account says
+                stored = f"localStorage.setItem('baukasten.language', '{language}')"
+                context.add_init_script(stored)
             if person is not None:
                 sign_in(context, person)
             page = context.new_page()

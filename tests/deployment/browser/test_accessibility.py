@@ -67,6 +67,7 @@ def test_nothing_overflows_on_a_phone(
     open_page: Open, admin: Person, ids: dict[str, str], path: str
 ) -> None:
     phone = {"width": 360, "height": 740}
-    page = open_page(None if path in OPEN else admin, viewport=phone, locale="de-DE")
+    page = open_page(None if path in OPEN else admin, viewport=phone, language="de")
     visit(page, path.format(**ids))
+    assert page.locator("html").get_attribute("lang") == "de"
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

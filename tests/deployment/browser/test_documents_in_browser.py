@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from baukasten_core.testing.people import Person
+from tests.deployment.browser.watch import Open
 
 TEXT = "😀 Pumps are cleaned in spring. The filter is changed every six weeks.\nOil: on Mondays."
 
@@ -71,6 +72,16 @@ def test_files_are_followed_until_they_are_ready_and_each_that_cannot_be_says_wh
     }
     documents = ada_page.get_by_role("list", name="Documents").get_by_role("listitem")
     expect(documents).to_have_count(1)
+
+
+def test_why_a_file_cannot_be_read_is_said_in_the_reader_s_language(
+    ada: Person, files: Path, open_page: Open
+) -> None:
+    page = open_page(ada, language="de")
+    page.goto(f"/console/projects/{ada.project(name='Auf Deutsch')}")
+    choose(page, "Dateien auswählen", files / "broken.pdf", files / "picture.png")
+    expect(page.get_by_text("Sie lässt sich nicht als PDF öffnen.")).to_be_visible()
+    expect(page.get_by_text("Die Datei ist ein PNG-Bild")).to_be_visible()
 
 
 def test_a_folder_comes_with_all_that_is_in_it_but_hidden_files(

@@ -84,11 +84,16 @@ def test_an_answer_can_be_stopped_and_what_was_said_stays(
     expect(library.page.get_by_text("Stopped", exact=True)).to_be_visible()
     (asked,) = [one for one in ollama.requests if one.path == "/api/chat"]
     assert asked.left.wait(5), "the model goes on although nobody listens"
-    link = library.page.get_by_role("navigation", name="Conversations").get_by_role("link")
-    link.filter(has_text=QUESTION).first.click()
+    expect(library.page).to_have_url(re.compile("/conversations/[0-9a-f-]{36}$"))
+    library.page.reload()
     stopped = library.page.get_by_role("article")
     expect(stopped).to_contain_text("it is changed")
     expect(stopped.get_by_text("Stopped", exact=True)).to_be_visible()
+    ollama.faults.piece_delay = 0.0
+    ollama.reply = Reply("Every six weeks [1].")
+    library.page.get_by_role("button", name="Ask again").click()
+    expect(stopped).to_contain_text("Every six weeks")
+    expect(library.page.get_by_role("article")).to_have_count(1)
 
 
 def test_a_question_is_edited_and_asked_again_in_its_place(

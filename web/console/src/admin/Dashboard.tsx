@@ -110,11 +110,7 @@ function Health() {
                       <span className="min-w-0 truncate">{row.name}</span>
                       <Badge look={LOOKS[row.status]}>{t(`status.${row.status}`)}</Badge>
                     </span>
-                    {row.reason && (
-                      <span lang="en" className="block text-muted">
-                        {row.reason}
-                      </span>
-                    )}
+                    {row.reason && <span className="block text-muted">{row.reason}</span>}
                   </li>
                 ))}
             </ul>

@@ -68,9 +68,7 @@ function Listing() {
               <li key={one.provider} className="text-sm">
                 <span className="font-medium">{one.provider}</span>{" "}
                 <Badge look={one.kind === "down" ? "danger" : "neutral"}>{t(one.kind)}</Badge>
-                <span lang="en" className="block text-muted">
-                  {one.reason}
-                </span>
+                <span className="block text-muted">{one.reason}</span>
               </li>
             ))}
           </ul>

@@ -5,6 +5,8 @@ export interface ProblemBody {
   status?: number;
   detail?: unknown;
   hint?: string;
+  /** Both in the page's language, where that is not English. */
+  message?: string;
   request_id?: string;
   [key: string]: unknown;
 }
@@ -33,8 +35,9 @@ export class Problem extends Error {
     return /^[A-Z][A-Z_]+$/.test(this.message) ? this.message : undefined;
   }
 
-  /** The platform's own sentence for people, in English. */
+  /** The platform's own sentence for people. */
   get sentence(): string {
+    if (this.body.message) return this.body.message;
     if (Array.isArray(this.body.detail)) return this.body.detail.map(invalidField).join("; ");
     return [this.literal ? "" : this.message, this.body.hint ?? ""].filter(Boolean).join(" ");
   }

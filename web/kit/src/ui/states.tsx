@@ -95,7 +95,7 @@ export function Failure({ error, text, onRetry, className }: FailureProps) {
         {problem?.sentence && (
           <details className="text-sm" open={text === undefined}>
             <summary>{t("states.details")}</summary>
-            <p lang="en" className="break-words">
+            <p lang={problem.body.message ? undefined : "en"} className="break-words">
               {problem.sentence}
             </p>
             {problem.body.request_id && (

@@ -11,8 +11,14 @@ export interface Ways {
   documents?: string[];
 }
 
+/** Where an answer is kept, also one that was stopped. */
+interface Place {
+  conversation_id: string;
+  message_id: string;
+}
+
 interface ChatEvents {
-  routed: Facts;
+  routed: Facts & Place;
   delta: { text: string };
   citations: { citations: Citation[] };
   done: Answer;
@@ -33,7 +39,8 @@ export function useChat(
   const queries = useQueryClient();
   const [shown, setShown] = useState<Exchange[]>([]);
   const leave = useRef<AbortController>(undefined);
-  const begun = useRef<string>(undefined);
+  /** The conversation that is open; null when the page was left. */
+  const open = useRef<string | null>(undefined);
   const history = useHistory(projectId, conversationId);
 
   const { data } = history;
@@ -42,12 +49,18 @@ export function useChat(
   }, [data]);
   useEffect(() => {
     // Another conversation: what was on its way belongs to the one that is left.
-    if (conversationId === begun.current) return;
+    if (conversationId === open.current) return;
     leave.current?.abort();
-    begun.current = conversationId;
+    open.current = conversationId;
     setShown([]);
   }, [conversationId]);
-  useEffect(() => () => leave.current?.abort(), []);
+  useEffect(
+    () => () => {
+      leave.current?.abort();
+      open.current = null;
+    },
+    [],
+  );
 
   const change = (values: Partial<Exchange>) =>
     setShown((all) => [...all.slice(0, -1), { ...(all.at(-1) as Exchange), ...values }]);
@@ -56,11 +69,13 @@ export function useChat(
     async (question: string, ways: Ways, replaces?: Exchange) => {
       const controller = new AbortController();
       leave.current = controller;
+      const isShown = () => leave.current === controller && open.current === conversationId;
       setShown((all) => [
         ...(replaces ? all.slice(0, all.indexOf(replaces)) : all),
         { ...NEW, question },
       ]);
       let answer = "";
+      let place: Place | undefined;
       try {
         const body = {
           ...ways,
@@ -72,7 +87,10 @@ export function useChat(
         const url = `/privategpt/projects/${projectId}/ask`;
         const asked = answerEvents<never>(url, body, controller.signal);
         for await (const { name, data } of asked) {
-          if (name === "routed") change({ facts: data as ChatEvents["routed"] });
+          if (name === "routed") {
+            place = data as ChatEvents["routed"];
+            change({ facts: data as ChatEvents["routed"] });
+          }
           if (name === "delta") {
             answer += (data as ChatEvents["delta"]).text;
             change({ answer });
@@ -82,12 +100,9 @@ export function useChat(
         throw new Problem(0);
       } catch (problem) {
         const stopped = controller.signal.aborted;
-        change({
-          running: false,
-          ...(stopped ? { facts: { finish_reason: "stopped" } } : { problem }),
-        });
-        // What was said to somebody who stopped is kept, a moment later.
-        if (stopped) setTimeout(() => void queries.invalidateQueries(), 700);
+        const end = stopped ? { facts: { finish_reason: "stopped" } } : { problem };
+        if (isShown()) change({ running: false, ...end });
+        if (stopped && place && (await isKept(projectId, place))) settle(place);
       } finally {
         if (leave.current === controller) leave.current = undefined;
       }
@@ -100,12 +115,17 @@ export function useChat(
           facts: done,
           running: false,
         });
+        settle(done);
+      }
+
+      /** What is stored has changed, and may be a conversation that was not there before. */
+      function settle({ conversation_id }: Place) {
         void queries.invalidateQueries({ queryKey: ["conversations", projectId] });
-        void queries.invalidateQueries({ queryKey: ["conversation", done.conversation_id] });
+        void queries.invalidateQueries({ queryKey: ["conversation", conversation_id] });
         void queries.invalidateQueries({ queryKey: ["project", projectId, "counts"] });
-        if (!conversationId) {
-          begun.current = done.conversation_id;
-          onBegun(done.conversation_id);
+        if (!conversationId && isShown()) {
+          open.current = conversation_id;
+          onBegun(conversation_id);
         }
       }
     },
@@ -126,11 +146,28 @@ function useHistory(projectId: string, conversationId: string | undefined) {
   return useQuery({
     queryKey: ["conversation", conversationId],
     enabled: conversationId !== undefined,
-    queryFn: () =>
-      take(
-        api.GET("/privategpt/projects/{project_id}/conversations/{conversation_id}", {
-          params: { path: { project_id: projectId, conversation_id: conversationId ?? "" } },
-        }),
-      ),
+    queryFn: () => read(projectId, conversationId ?? ""),
   });
+}
+
+function read(project_id: string, conversation_id: string) {
+  const path = { project_id, conversation_id };
+  return take(
+    api.GET("/privategpt/projects/{project_id}/conversations/{conversation_id}", {
+      params: { path },
+    }),
+  );
+}
+
+const LOOKS = 20;
+const LOOK_AGAIN = 150;
+
+/** Whether what was said to somebody who stopped is stored; it is written after they have left. */
+async function isKept(projectId: string, { conversation_id, message_id }: Place) {
+  for (let look = 0; look < LOOKS; look++) {
+    const found = await read(projectId, conversation_id).catch(() => undefined);
+    if (found?.messages.some(({ id }) => id === message_id)) return true;
+    await new Promise((again) => setTimeout(again, LOOK_AGAIN));
+  }
+  return false;
 }
