@@ -31,7 +31,7 @@ run: $(VENV)/.run ui
 	@$(BIN)/baukasten up $(ARGS)
 
 test: $(VENV)/.test ui
-	@echo "== tests (about fifteen minutes on two cores)"
+	@echo "== tests (about a quarter of an hour on two cores)"
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
 test-slow: $(VENV)/.test ui

@@ -109,6 +109,7 @@ from .render.docx import render_docx as render_docx
 from .render.pdf import Pdf as Pdf
 from .render.pdf import RenderLimits as RenderLimits
 from .render.pdf import render_pdf as render_pdf
+from .render.sentences import Told as Told
 
 # --- a platform in a program of one's own -------------------------------------------------
 from .app import create_app as create_app

@@ -21,7 +21,7 @@ from baukasten_core.testing.emulators import OpenAIEmulator
 from baukasten_core.testing.people import Person
 from tests.oidc.browser import SECRET, Browser, running_provider
 
-pytestmark = pytest.mark.deployment
+pytestmark = [pytest.mark.deployment, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

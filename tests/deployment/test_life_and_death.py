@@ -90,6 +90,7 @@ def run(platform: Platform, command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow  # Ray is given time to end, and what is left is cleared up
 def test_a_crash_of_the_driver_is_cleared_up_by_the_next_start(reborn: Reborn) -> None:
     names = {name.split()[1] for name in reborn.left}
     assert {"raylet", "gcs_server", "haproxy", "postgres"} <= names  # or this shows nothing

@@ -43,6 +43,7 @@ print(ray.get(ray.remote(lambda: "I ran code").options(num_cpus=0).remote()))
 """
 
 
+@pytest.mark.slow  # Ray is asked as a stranger until it gives up
 def test_ray_runs_code_for_the_token_and_for_nobody_else(
     platform: Platform, tmp_path: Path
 ) -> None:

@@ -365,6 +365,7 @@ async def test_files_go_with_the_book_and_with_the_project(
     assert not list(blobs.rglob(f"*{life.project}*"))
 
 
+@pytest.mark.slow
 async def test_two_hundred_entries_make_a_book_within_the_limits(
     user: SignedIn, make_life: MakeLife
 ) -> None:

@@ -6,10 +6,13 @@ import re
 from collections.abc import Callable
 
 import pytest
+from baukasten_serve.testing import Platform
 from playwright.sync_api import Locator, Page, Route, expect
 
 from baukasten_core.testing.emulators import OllamaEmulator, OpenAIEmulator, Reply
 from baukasten_core.testing.people import Person
+from tests.deployment.browser.cable import cable_to
+from tests.deployment.browser.watch import Open, Watch
 
 TEXT = (
     "Maintenance of pumps. The pump must be switched off before its filter is changed. "
@@ -94,6 +97,27 @@ def test_an_answer_can_be_stopped_and_what_was_said_stays(
     library.page.get_by_role("button", name="Ask again").click()
     expect(stopped).to_contain_text("Every six weeks")
     expect(library.page.get_by_role("article")).to_have_count(1)
+
+
+def test_an_answer_that_loses_its_connection_says_so_and_what_was_said_comes_back(
+    open_page: Open, ada: Person, ollama: OllamaEmulator, platform: Platform, watch: Watch
+) -> None:
+    ollama.reply = Reply("Every six weeks it is changed [1]. " * 100)
+    ollama.faults.piece_delay = 0.1
+    watch.expects("request left the platform")  # through the cable
+    with cable_to(platform.url) as cable:
+        library = Library(open_page(ada, base_url=cable.url), ada, "Cut off")
+        library.open()
+        library.page.get_by_label("Your question").fill(QUESTION)
+        library.page.keyboard.press("Enter")
+        article = library.page.get_by_role("article")
+        expect(article).to_contain_text("it is changed")
+        cable.cut()
+        expect(article.get_by_text("The platform can't be reached.")).to_be_visible()
+        cable.mend()
+        expect(library.page).to_have_url(re.compile("/conversations/[0-9a-f-]{36}$"))
+        expect(article.get_by_text("Stopped", exact=True)).to_be_visible()
+        expect(article).to_contain_text("it is changed")
 
 
 def test_a_question_is_edited_and_asked_again_in_its_place(

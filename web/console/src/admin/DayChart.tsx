@@ -13,7 +13,7 @@ interface DayChartProps {
 /** A figure day by day, for those who would rather look; the same stands in a table beside it. */
 export default function DayChart({ rows, series, name }: DayChartProps) {
   return (
-    <div aria-hidden className="h-40">
+    <div aria-hidden className="h-40 overflow-x-clip">
       <ResponsiveContainer>
         <BarChart data={rows} accessibilityLayer={false}>
           <XAxis dataKey="date" tick={TICK} />

@@ -4,7 +4,7 @@ import { classes } from "./classes";
 /** A sheet that holds what belongs together. */
 export function Card({ className, children }: { className?: string; children: ReactNode }) {
   return (
-    <section className={classes("rounded-xl border border-line bg-surface p-5", className)}>
+    <section className={classes("min-w-0 rounded-xl border border-line bg-surface p-5", className)}>
       {children}
     </section>
   );

@@ -102,7 +102,9 @@ export function useChat(
         const stopped = controller.signal.aborted;
         const end = stopped ? { facts: { finish_reason: "stopped" } } : { problem };
         if (isShown()) change({ running: false, ...end });
-        if (stopped && place && (await isKept(projectId, place))) settle(place);
+        const cut = stopped || (problem instanceof Problem && problem.kind === "offline");
+        if (cut && place && (await isKept(projectId, place, () => open.current !== null)))
+          settle(place);
       } finally {
         if (leave.current === controller) leave.current = undefined;
       }
@@ -160,14 +162,26 @@ function read(project_id: string, conversation_id: string) {
 }
 
 const LOOKS = 20;
-const LOOK_AGAIN = 150;
+const LOOK_AGAIN_MS = 150;
+const NO_CONNECTION_MS = 2000;
 
-/** Whether what was said to somebody who stopped is stored; it is written after they have left. */
-async function isKept(projectId: string, { conversation_id, message_id }: Place) {
-  for (let look = 0; look < LOOKS; look++) {
-    const found = await read(projectId, conversation_id).catch(() => undefined);
-    if (found?.messages.some(({ id }) => id === message_id)) return true;
-    await new Promise((again) => setTimeout(again, LOOK_AGAIN));
+/**
+ * Whether what was said before somebody stopped, or lost the connection, is stored. It is written
+ * after they have left; without a connection this waits for it, as long as `wanted`.
+ */
+async function isKept(projectId: string, place: Place, wanted: () => boolean) {
+  for (let looks = 0; looks < LOOKS && wanted(); ) {
+    let pause = LOOK_AGAIN_MS;
+    try {
+      const { messages } = await read(projectId, place.conversation_id);
+      if (messages.some(({ id }) => id === place.message_id)) return true;
+      looks += 1;
+    } catch (problem) {
+      // 404 while a new conversation is not written down yet.
+      if (problem instanceof Problem && problem.passing) pause = NO_CONNECTION_MS;
+      else looks += 1;
+    }
+    await new Promise((again) => setTimeout(again, pause));
   }
   return false;
 }
