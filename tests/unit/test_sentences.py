@@ -15,6 +15,9 @@ from baukasten_core.render.sentences import CORE, VALIDATION, Sentences
 
 ROOT = Path(__file__).parents[2]
 SENTENCES = Sentences(CORE, VALIDATION)
+SHOWCASES = [
+    f"plugins/{name}/baukasten_{name}" for name in ("cv_matcher", "privategpt", "tellmelife")
+]
 
 FOR_OPERATORS = (
     "cli/",
@@ -85,19 +88,9 @@ def known(sentences: Sentences, text: str) -> bool:
     return shape(text) in keys or all(part in keys or part == "{}" for part in parts)
 
 
-@pytest.mark.parametrize(
-    ("package", "sentences"),
-    [
-        ("baukasten_core", SENTENCES),
-        (
-            "plugins/privategpt/baukasten_privategpt",
-            Sentences(CORE, ROOT / "plugins/privategpt/baukasten_privategpt/sentences"),
-        ),
-    ],
-)
-def test_every_error_that_people_meet_is_in_the_catalogues(
-    package: str, sentences: Sentences
-) -> None:
+@pytest.mark.parametrize("package", ["baukasten_core", *SHOWCASES])
+def test_every_error_that_people_meet_is_in_the_catalogues(package: str) -> None:
+    sentences = Sentences(CORE, ROOT / package / "sentences")
     missing = []
     for path in files(package):
         name = path.relative_to(ROOT / package).as_posix()
@@ -113,10 +106,7 @@ def test_every_error_that_people_meet_is_in_the_catalogues(
     ("packages", "folder"),
     [
         (("baukasten_core", "deployments/baukasten_serve"), CORE),
-        (
-            ("plugins/privategpt/baukasten_privategpt",),
-            ROOT / "plugins/privategpt/baukasten_privategpt/sentences",
-        ),
+        *(((package,), ROOT / package / "sentences") for package in SHOWCASES),
     ],
 )
 def test_no_sentence_is_kept_that_nothing_says_any_more(
@@ -131,7 +121,9 @@ def test_no_sentence_is_kept_that_nothing_says_any_more(
     assert [key for key in keys if shape(key) not in whole] == []
 
 
-@pytest.mark.parametrize("folder", [CORE, VALIDATION])
+@pytest.mark.parametrize(
+    "folder", [CORE, VALIDATION, *(ROOT / package / "sentences" for package in SHOWCASES)]
+)
 def test_every_sentence_is_there_in_every_language(folder: Path) -> None:
     sentences = Sentences(folder)
     assert sentences.languages == ("de", "es")

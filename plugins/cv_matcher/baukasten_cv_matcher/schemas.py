@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from baukasten_core.api import Told
 from baukasten_cv_matcher.assessment import Method, Note, Verdict
 from baukasten_cv_matcher.requirements import Importance
 
@@ -154,7 +155,7 @@ class Ranked(BaseModel):
     document_id: UUID
     label: str
     status: Literal["queued", "done", "failed"]
-    error: str | None
+    error: Told | None
     rank: int | None
     score: float | None
     made_by: MadeBy | None

@@ -36,6 +36,7 @@ def showcase() -> Showcase:
         },
         router=router,
         tables=models.Base.metadata,
+        sentences=HERE / "sentences",
         migrations=HERE / "migrations" / "versions",
         data_map=models.DATA_MAP,
         project_config=CvMatcherConfig,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from baukasten_core.api import Language, clean
+from baukasten_core.api import Language, Told, clean
 from baukasten_tellmelife.chapters import fingerprint
 from baukasten_tellmelife.models import Book, Chapter, Entry
 from baukasten_tellmelife.showcase import LifeConfig
@@ -100,7 +100,7 @@ class ChapterOut(BaseModel):
     unverified: list[str]
     meta: dict[str, Any]
     stale: bool
-    error: str | None
+    error: Told | None
     created_at: dt.datetime
     updated_at: dt.datetime
 
@@ -159,7 +159,7 @@ class BookOut(BaseModel):
     missing: list[str]
     pages: int | None
     size: int | None
-    error: str | None
+    error: Told | None
     file: str | None
     created_at: dt.datetime
     updated_at: dt.datetime

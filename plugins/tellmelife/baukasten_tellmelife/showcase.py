@@ -45,6 +45,7 @@ def showcase() -> Showcase:
         },
         router=router,
         tables=Base.metadata,
+        sentences=Path(__file__).parent / "sentences",
         migrations=Path(__file__).parent / "migrations" / "versions",
         data_map=DATA_MAP,
         project_config=LifeConfig,
