@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -56,8 +56,11 @@ class Sentences:
         index = self._indexes.get(language)
         if index is None or len(text) > LONGEST:
             return None
-        told = list(_told(index, _ENDS.split(text)))
-        return " ".join(part for part, _ in told) if any(known for _, known in told) else None
+        parts = _ENDS.split(text)
+        found = [index.find(part) for part in parts]
+        if not any(found):
+            return None
+        return " ".join(new or old for new, old in zip(found, parts, strict=True))
 
     def faults(self) -> list[str]:
         """What a language lacks, or fills in although the English sentence does not."""
@@ -123,17 +126,6 @@ def _pattern(key: str) -> re.Pattern[str]:
     for name, literal in zip(names, literals[1:], strict=True):
         body += rf"(?P<{name}>(?:(?![.!?] ).)+?){re.escape(literal)}"
     return re.compile(body, re.DOTALL)
-
-
-def _told(index: _Index, sentences: list[str]) -> Iterator[tuple[str, bool]]:
-    """Each sentence, or several that are known as one, and whether it was known."""
-    while sentences:
-        for count in range(len(sentences), 0, -1):
-            found = index.find(" ".join(sentences[:count]))
-            if found is not None or count == 1:
-                yield (sentences[0], False) if found is None else (found, True)
-                del sentences[:count]
-                break
 
 
 # --- while a request is answered -----------------------------------------------------------------

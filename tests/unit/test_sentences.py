@@ -82,10 +82,10 @@ def files(package: str) -> list[Path]:
 
 
 def known(sentences: Sentences, text: str) -> bool:
-    """Whole, or sentence by sentence."""
+    """Sentence by sentence; what is filled in alone is one of its own."""
     keys = {shape(key) for key in sentences.catalogue("de")}
     parts = re.split(r"(?<=[.!?]) (?=\S)|(?<=^\{\}) (?=\()", shape(text))
-    return shape(text) in keys or all(part in keys or part == "{}" for part in parts)
+    return all(part in keys or part == "{}" for part in parts)
 
 
 @pytest.mark.parametrize("package", ["baukasten_core", *SHOWCASES])
