@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete, or_, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
@@ -53,6 +54,15 @@ class Upload:
     filename: str
     size: int
     sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewText:
+    """A text that shall become a document."""
+
+    content: str
+    title: str | None = None
+    metadata: Mapping[str, Any] | None = None
 
 
 class Documents:
@@ -108,14 +118,71 @@ class Documents:
             NotFound: the project is not there.
             Conflict: the project has this content already; the error names the document.
         """
-        extracted = await asyncio.to_thread(from_text, content, self._extractor.limits, title=title)
+        new = NewText(content, title, metadata)
+        document = await self._from_text(principal, new, project_id, private=private)
+        return await self._insert(principal, document)
+
+    async def add_texts(
+        self,
+        principal: Principal,
+        texts: Sequence[NewText],
+        *,
+        project_id: UUID | None = None,
+        private: bool = False,
+    ) -> list[UUID | BaukastenError]:
+        """Documents from many texts, in one transaction: for each, in order, the document's id or
+        what `add_text` would raise. One that is refused keeps no other out.
+
+        Raises `NotFound` when the project is not there.
+        """
+        made: list[Document | BaukastenError] = []
+        for new in texts:
+            try:
+                made.append(await self._from_text(principal, new, project_id, private=private))
+            except BaukastenError as error:
+                made.append(error)
+        there = await self._insert_new(principal, project_id, made)
+        answer: list[UUID | BaukastenError] = []
+        for one in made:
+            if isinstance(one, BaukastenError) or one.id in there:
+                answer.append(one if isinstance(one, BaukastenError) else one.id)
+                continue
+            try:  # its content is there already: alone, it says where
+                answer.append((await self._insert(principal, one)).id)
+            except BaukastenError as error:
+                answer.append(error)
+        return answer
+
+    async def _from_text(
+        self, principal: Principal, new: NewText, project_id: UUID | None, *, private: bool
+    ) -> Document:
+        limits = self._extractor.limits
+        extracted = await asyncio.to_thread(from_text, new.content, limits, title=new.title)
         raw = extracted.text.encode()
-        document = _new(principal, project_id, private, type="text", metadata=metadata)
+        document = _new(principal, project_id, private, type="text", metadata=new.metadata)
         document.media_type, document.size = "text/plain", len(raw)
         document.sha256 = hashlib.sha256(raw).digest()
         await self._set_text(document, extracted)
-        document.title = shown(title)
-        return await self._insert(principal, document)
+        document.title = shown(new.title)
+        return document
+
+    async def _insert_new(
+        self,
+        principal: Principal,
+        project_id: UUID | None,
+        made: Sequence[Document | BaukastenError],
+    ) -> frozenset[UUID]:
+        """The rows of those whose content is not there yet, with their jobs; answers which."""
+        rows = [_written(document) for document in made if isinstance(document, Document)]
+        async with self._database.transaction(principal.scope) as session:
+            await require_project(session, within_project(principal, project_id))
+            if not rows or rows[0]["private"]:  # what others see is no reason for the index
+                return frozenset()
+            statement = insert(Document).on_conflict_do_nothing().returning(Document.id)
+            ids = (await session.scalars(statement, rows)).all()
+            jobs = [{"document_id": document_id} for document_id in ids]
+            await self._jobs.enqueue_many(session, principal, INGEST, jobs)
+        return frozenset(ids)
 
     async def add_file(
         self,
@@ -376,6 +443,11 @@ def _new(
         doc_metadata=checked_metadata(metadata or {}),
         stored=False,
     )
+
+
+def _written(document: Document) -> dict[str, Any]:
+    """What was set of a row that is not stored yet."""
+    return {name: value for name, value in vars(document).items() if not name.startswith("_")}
 
 
 async def _set_queued(session: AsyncSession, document_id: UUID) -> None:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.documents.models import Document
 from baukasten_core.documents.search import DocumentHit
+from baukasten_core.documents.service import NewText
 from baukasten_core.errors import Unprocessable
 from baukasten_core.http.dependencies import (
     Caller,
@@ -26,6 +27,7 @@ from baukasten_core.http.dependencies import (
 from baukasten_core.http.documents_events import progress_events
 from baukasten_core.http.documents_schemas import (
     QUERY_CHARACTERS,
+    AddedOut,
     Cleared,
     DocumentFound,
     DocumentOut,
@@ -33,9 +35,10 @@ from baukasten_core.http.documents_schemas import (
     SearchIn,
     Status,
     TextIn,
+    TextsIn,
     UrlIn,
 )
-from baukasten_core.http.errors import problem_responses
+from baukasten_core.http.errors import problem_of, problem_responses
 from baukasten_core.http.paging import paged
 from baukasten_core.http.uploads import received
 from baukasten_core.services import Services
@@ -87,6 +90,22 @@ async def add_text(body: TextIn, kit: CurrentKit, services: ServicesDep) -> Docu
         metadata=body.metadata,
         private=body.private,
     )
+
+
+@router.post("/texts", response_model=list[AddedOut], responses=problem_responses(404, 413))
+async def add_texts(body: TextsIn, kit: CurrentKit, services: ServicesDep) -> list[AddedOut]:
+    """Many texts at once, each a document of its own. The answer is in their order; a text that is
+    refused (its content is there already, say) keeps no other out."""
+    added = await services.documents.add_texts(
+        kit.principal,
+        [NewText(item.content, item.title, item.metadata) for item in body.texts],
+        project_id=body.project_id,
+        private=body.private,
+    )
+    return [
+        AddedOut(id=one) if isinstance(one, UUID) else AddedOut(problem=problem_of(one))
+        for one in added
+    ]
 
 
 @router.post(

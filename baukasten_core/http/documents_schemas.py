@@ -83,6 +83,29 @@ class TextIn(BaseModel):
     private: bool = Field(False, description="Seen by its user alone, also within the tenant.")
 
 
+class TextItem(BaseModel):
+    """One of many texts."""
+
+    content: Annotated[str, StringConstraints(min_length=1)]
+    title: Annotated[str, StringConstraints(max_length=500)] | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class TextsIn(BaseModel):
+    """Documents from many texts."""
+
+    texts: list[TextItem] = Field(min_length=1, max_length=500)
+    project_id: UUID | None = None
+    private: bool = Field(False, description="Seen by its user alone, also within the tenant.")
+
+
+class AddedOut(BaseModel):
+    """What became of one of many: the document's `id`, or the `problem` why there is none."""
+
+    id: UUID | None = None
+    problem: dict[str, Any] | None = None
+
+
 class UrlIn(BaseModel):
     """A document from a public web address."""
 

@@ -22,6 +22,11 @@ DEFER = text(
     " CAST(:args AS jsonb), now() + CAST(:delay AS interval))"
     "::jobs.procrastinate_job_to_defer_v1]))[1]"
 )
+DEFER_MANY = text(
+    "SELECT jobs.procrastinate_defer_jobs_v1(ARRAY(SELECT ROW(:queue, :name, 0, NULL, NULL,"
+    " CAST(args AS jsonb), NULL)::jobs.procrastinate_job_to_defer_v1"
+    " FROM unnest(CAST(:args AS text[])) AS args))"
+)
 FORGET = (
     "DELETE FROM jobs.procrastinate_jobs WHERE status <> 'doing' AND args->>'tenant_id' = :tenant"
 )
@@ -102,6 +107,19 @@ class Jobs:
             "delay": delay,
         }
         return int(await session.scalar(DEFER, values))
+
+    async def enqueue_many(
+        self,
+        session: AsyncSession,
+        owner: Principal | Scope,
+        job: str,
+        many: Sequence[Mapping[str, Id]],
+    ) -> None:
+        """One `job` for each of `many` ids, in one call of the database; as `enqueue`."""
+        scope = owner.scope if isinstance(owner, Principal) else owner
+        arguments = [json.dumps(encode(scope, ids)) for ids in many]
+        values = {"queue": QUEUE, "name": job, "args": arguments}
+        await session.execute(DEFER_MANY, values)
 
     async def forget(
         self,
