@@ -3,9 +3,9 @@
     baukasten bench ingest --texts retrieval_en.json
 
 Starts a platform of its own. The documents are sent one by one, then, into another project, many at
-a time. The embedder's rate is that of `/v1/embeddings` over a part of the same texts, by a few
-clients of many texts each, before, between and after; the rate of ingestion counts from the first
-upload until the last document is ready.
+a time, round after round. The embedder's rate is that of `/v1/embeddings` over a part of the same
+texts, by a few clients of many texts each, before and after; the rate of ingestion counts from the
+first upload until the last document is ready. The figures are medians.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from benchmarks.results import keep
 COUNT = 5_000
 UPLOADERS = 8
 EMBEDDED_AT_ONCE = 32
-SENT_AT_ONCE = 100
+WAYS = {"one by one": 1, "100 at a time": 100}
+"""How many documents are in a request."""
+
 PATIENCE = 1_800.0
 
 
@@ -110,8 +112,8 @@ def ingested(
             time.sleep(0.2)
         seconds = time.perf_counter() - began
     return {
-        "uploaded_per_second": round(len(texts) / uploading, 1),
-        "searchable_per_second": round(len(texts) / seconds, 1),
+        "uploaded_per_second": len(texts) / uploading,
+        "searchable_per_second": len(texts) / seconds,
     }
 
 
@@ -125,29 +127,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--texts", type=Path)
     parser.add_argument("--count", type=int, default=COUNT)
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     count = arguments.count
     texts = read(arguments.texts, count) if arguments.texts else made(count)
+    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in WAYS}
     with Platform.temporary() as platform:
         platform.start()
         headers = api_key(platform.url)
-        rates = [embedded(platform.url, headers, texts[:1_000])]
-        rows = {}
-        for name, at_once in (("one by one", 1), (f"{SENT_AT_ONCE} at a time", SENT_AT_ONCE)):
-            rows[name] = ingested(platform.url, headers, texts, at_once)
-            rates.append(embedded(platform.url, headers, texts[:1_000]))
+        before = embedded(platform.url, headers, texts[:1_000])
+        for _ in range(arguments.rounds):
+            for name, at_once in WAYS.items():
+                row = ingested(platform.url, headers, texts, at_once)
+                after = embedded(platform.url, headers, texts[:1_000])
+                embedder = (before + after) / 2
+                share = row["searchable_per_second"] / embedder
+                row |= {"embedded_per_second": embedder, "of_the_embedders_rate": share}
+                print(name, {key: round(value, 3) for key, value in row.items()}, flush=True)
+                rounds[name].append(row)
+                before = after
         platform.stop()
-    embedder = statistics.median(rates)
-    for row in rows.values():
-        row["of_the_embedders_rate"] = round(row["searchable_per_second"] / embedder, 3)
     found = {
         "cores": len(os.sched_getaffinity(0)),
         "documents": len(texts),
-        "embedded_per_second": round(embedder, 1),
-        **rows,
+        **{name: _medians(rows) for name, rows in rounds.items()},
     }
     print(json.dumps(found, indent=2))
     keep("ingest", found)
+
+
+def _medians(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {key: round(statistics.median(row[key] for row in rows), 3) for key in rows[0]}
 
 
 if __name__ == "__main__":
