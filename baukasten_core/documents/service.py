@@ -130,8 +130,9 @@ class Documents:
         project_id: UUID | None = None,
         private: bool = False,
     ) -> list[UUID | BaukastenError]:
-        """Documents from many texts, in one transaction: for each, in order, the document's id or
-        what `add_text` would raise. One that is refused keeps no other out.
+        """Documents from many texts: for each, in order, the document's id or what `add_text`
+        would raise. One that is refused keeps no other out. All are written in one transaction,
+        private ones each in its own.
 
         Raises `NotFound` when the project is not there.
         """
@@ -144,14 +145,20 @@ class Documents:
         there = await self._insert_new(principal, project_id, made)
         answer: list[UUID | BaukastenError] = []
         for one in made:
-            if isinstance(one, BaukastenError) or one.id in there:
-                answer.append(one if isinstance(one, BaukastenError) else one.id)
-                continue
-            try:  # its content is there already: alone, it says where
-                answer.append((await self._insert(principal, one)).id)
-            except BaukastenError as error:
-                answer.append(error)
+            if isinstance(one, BaukastenError):
+                answer.append(one)
+            elif one.id in there:
+                answer.append(one.id)
+            else:
+                answer.append(await self._alone(principal, one))
         return answer
+
+    async def _alone(self, principal: Principal, document: Document) -> UUID | BaukastenError:
+        """One that did not get in with the others: where its content is there, this says so."""
+        try:
+            return (await self._insert(principal, document)).id
+        except BaukastenError as error:
+            return error
 
     async def _from_text(
         self, principal: Principal, new: NewText, project_id: UUID | None, *, private: bool

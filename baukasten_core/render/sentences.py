@@ -22,6 +22,7 @@ from typing import Annotated
 from pydantic import PlainSerializer
 
 from baukasten_core.render.catalogues import placeholders
+from baukasten_core.render.messages import preferred_language
 
 LONGEST = 1500
 """Characters of what is looked up: longer texts quote others, and are left as they are."""
@@ -145,8 +146,6 @@ READER: ContextVar[Reader | None] = ContextVar("READER", default=None)
 def in_their_language(text: str) -> str | None:
     """The text in the language that the request asks for; None where that is English, or the
     text is not known."""
-    from baukasten_core.render.messages import preferred_language
-
     reader = READER.get()
     if reader is None or not reader.accept_language:
         return None

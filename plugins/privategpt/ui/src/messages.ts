@@ -15,12 +15,10 @@ const en = {
     tabs: "Parts of the library",
     search: "Search",
     settings: "Settings in the console",
-    clear: "Delete all documents",
     clearTitle: "Delete all documents of this library?",
     clearText:
       "All documents, their passages and original files go; citations of them are marked as erased. This can't be undone. Type the library's name to go on.",
     clearWord: "Name of the library",
-    cleared: "{count, plural, one {# document is deleted.} other {# documents are deleted.}}",
   },
   chat: {
     title: "Conversations",
@@ -103,12 +101,10 @@ const de: typeof en = {
     tabs: "Teile der Bibliothek",
     search: "Suche",
     settings: "Einstellungen in der Konsole",
-    clear: "Alle Dokumente löschen",
     clearTitle: "Alle Dokumente dieser Bibliothek löschen?",
     clearText:
       "Alle Dokumente, ihre Textstellen und Originaldateien verschwinden; Belege daraus werden als gelöscht gekennzeichnet. Das lässt sich nicht rückgängig machen. Geben Sie den Namen der Bibliothek ein, um fortzufahren.",
     clearWord: "Name der Bibliothek",
-    cleared: "{count, plural, one {# Dokument ist gelöscht.} other {# Dokumente sind gelöscht.}}",
   },
   chat: {
     title: "Unterhaltungen",
@@ -192,12 +188,10 @@ const es: typeof en = {
     tabs: "Partes de la biblioteca",
     search: "Búsqueda",
     settings: "Ajustes en la consola",
-    clear: "Eliminar todos los documentos",
     clearTitle: "¿Eliminar todos los documentos de esta biblioteca?",
     clearText:
       "Desaparecen todos los documentos, sus pasajes y sus archivos originales; sus citas se marcan como eliminadas. No se puede deshacer. Escriba el nombre de la biblioteca para continuar.",
     clearWord: "Nombre de la biblioteca",
-    cleared: "{count, plural, one {# documento eliminado.} other {# documentos eliminados.}}",
   },
   chat: {
     title: "Conversaciones",

@@ -36,13 +36,9 @@ export function Documents({ project, onOpen }: DocumentsProps) {
           />
           <ClearDocuments
             project={project}
-            texts={{
-              action: t("clear"),
-              title: t("clearTitle"),
-              text: t("clearText"),
-              wordLabel: t("clearWord"),
-              cleared: (deleted) => t("cleared", { count: deleted }),
-            }}
+            title={t("clearTitle")}
+            text={t("clearText")}
+            wordLabel={t("clearWord")}
           />
         </div>
       )}

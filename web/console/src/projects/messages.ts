@@ -20,12 +20,10 @@ export const en = {
   search: "Search",
   settings: "Settings",
   filter: "Filter by name",
-  clear: "Delete all documents",
   clearTitle: "Delete all documents of this project?",
   clearText:
     "All documents, their passages and original files go. This can't be undone. Type the project's name to go on.",
   clearWord: "Name of the project",
-  cleared: "{count, plural, one {# document is deleted.} other {# documents are deleted.}}",
   delete: "Delete project",
   deleteText:
     "The project goes with its documents, conversations and everything a showcase made of them. This can't be undone. Type its name to go on.",
@@ -58,12 +56,10 @@ export const de: typeof en = {
   search: "Suche",
   settings: "Einstellungen",
   filter: "Nach Namen filtern",
-  clear: "Alle Dokumente löschen",
   clearTitle: "Alle Dokumente dieses Projekts löschen?",
   clearText:
     "Alle Dokumente, ihre Textstellen und Originaldateien verschwinden. Das lässt sich nicht rückgängig machen. Geben Sie den Namen des Projekts ein, um fortzufahren.",
   clearWord: "Name des Projekts",
-  cleared: "{count, plural, one {# Dokument ist gelöscht.} other {# Dokumente sind gelöscht.}}",
   delete: "Projekt löschen",
   deleteText:
     "Das Projekt verschwindet mit seinen Dokumenten, Unterhaltungen und allem, was eine Anwendung daraus gemacht hat. Das lässt sich nicht rückgängig machen. Geben Sie seinen Namen ein, um fortzufahren.",
@@ -96,12 +92,10 @@ export const es: typeof en = {
   search: "Búsqueda",
   settings: "Ajustes",
   filter: "Filtrar por nombre",
-  clear: "Eliminar todos los documentos",
   clearTitle: "¿Eliminar todos los documentos de este proyecto?",
   clearText:
     "Desaparecen todos los documentos, sus pasajes y sus archivos originales. No se puede deshacer. Escriba el nombre del proyecto para continuar.",
   clearWord: "Nombre del proyecto",
-  cleared: "{count, plural, one {# documento eliminado.} other {# documentos eliminados.}}",
   delete: "Eliminar proyecto",
   deleteText:
     "El proyecto desaparece con sus documentos, conversaciones y todo lo que una aplicación hizo con ellos. No se puede deshacer. Escriba su nombre para continuar.",

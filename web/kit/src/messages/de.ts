@@ -80,6 +80,8 @@ export const de: typeof en = {
         "„{name}“ verschwindet mit seinen Textstellen und der Originaldatei. Das lässt sich nicht rückgängig machen.",
       deleteAction: "Dokument löschen",
       deleted: "Das Dokument ist gelöscht.",
+      clear: "Alle Dokumente löschen",
+      cleared: "{count, plural, one {# Dokument ist gelöscht.} other {# Dokumente sind gelöscht.}}",
       query: "In den Dokumenten suchen",
       queryHint: "Wörter oder eine ganze Frage",
       nothingFound: "Zu diesen Wörtern passt nichts.",

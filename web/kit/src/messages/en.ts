@@ -74,6 +74,8 @@ export const en = {
       deleteText: "“{name}” goes with its passages and its original file. This can't be undone.",
       deleteAction: "Delete document",
       deleted: "The document is deleted.",
+      clear: "Delete all documents",
+      cleared: "{count, plural, one {# document is deleted.} other {# documents are deleted.}}",
       query: "Search in the documents",
       queryHint: "Words or a whole question",
       nothingFound: "Nothing fits these words.",

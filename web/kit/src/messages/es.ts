@@ -77,6 +77,8 @@ export const es: typeof en = {
         "«{name}» desaparece con sus pasajes y su archivo original. No se puede deshacer.",
       deleteAction: "Eliminar documento",
       deleted: "El documento está eliminado.",
+      clear: "Eliminar todos los documentos",
+      cleared: "{count, plural, one {# documento eliminado.} other {# documentos eliminados.}}",
       query: "Buscar en los documentos",
       queryHint: "Palabras o una pregunta entera",
       nothingFound: "Nada encaja con estas palabras.",

@@ -76,13 +76,9 @@ export function Library() {
                 <ClearDocuments
                   project={project.data}
                   className="justify-self-end"
-                  texts={{
-                    action: t("clear"),
-                    title: t("clearTitle"),
-                    text: t("clearText"),
-                    wordLabel: t("clearWord"),
-                    cleared: (deleted) => t("cleared", { count: deleted }),
-                  }}
+                  title={t("clearTitle")}
+                  text={t("clearText")}
+                  wordLabel={t("clearWord")}
                 />
               </div>
             ),
