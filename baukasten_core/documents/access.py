@@ -7,8 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
 
 from baukasten_core.contracts.auth import Principal, Scope
+from baukasten_core.documents.models import Document
 from baukasten_core.errors import NotFound
 
 Guard = Callable[[Scope, UUID | None], Awaitable[None]]
@@ -34,3 +36,14 @@ async def require_project(session: AsyncSession, project_id: UUID | None) -> Non
     query = text("SELECT 1 FROM core.projects WHERE id = :id")
     if await session.scalar(query, {"id": project_id}) is None:
         raise NotFound("Project not found")
+
+
+async def visible_document(
+    session: AsyncSession, principal: Principal, document_id: UUID
+) -> Document:
+    """With its content. Raises `NotFound` for one that the caller may not see."""
+    document = await session.get(Document, document_id, options=[undefer(Document.content)])
+    bound = principal.project_id
+    if document is None or (bound is not None and document.project_id != bound):
+        raise NotFound("Document not found")
+    return document

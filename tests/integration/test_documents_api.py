@@ -15,7 +15,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from baukasten_core.app import create_app
-from baukasten_core.documents.service import UNFINISHED
+from baukasten_core.documents.insertion import UNFINISHED
 from baukasten_core.plugins import PluginHost
 from baukasten_core.settings import Settings
 from baukasten_core.testing.fakes import FakeEmbedder

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 from uuid import UUID
 
 import pytest
@@ -18,8 +19,9 @@ from baukasten_core.documents.embedders import Embedders
 from baukasten_core.documents.extract import Extractor
 from baukasten_core.documents.files import file_key
 from baukasten_core.documents.ingest import Ingestor
+from baukasten_core.documents.insertion import UNFINISHED
 from baukasten_core.documents.models import Document
-from baukasten_core.documents.service import UNFINISHED, Documents, Upload
+from baukasten_core.documents.service import Documents, Upload
 from baukasten_core.errors import Conflict, NotFound, ProviderUnavailable
 from baukasten_core.jobs import Jobs
 from baukasten_core.providers.storage.pgvector_store import PgVectorConfig, PgVectorStore
@@ -53,13 +55,14 @@ class Store(MemoryBlobStore):
         return size
 
 
-class KilledDocuments(Documents):
-    """Documents of a process that is killed when a file is stored and its job is not."""
+class KilledJobs(Jobs):
+    """The queue as a process sees it that is killed when a file is stored and its job is not:
+    neither does it queue the job nor take anything back."""
 
-    async def _withdraw(self, *args: object) -> None:
-        pass
+    async def enqueue(self, *args: object, **arguments: object) -> NoReturn:
+        raise Killed
 
-    async def _enqueue(self, *args: object) -> None:
+    async def forget(self, *args: object, **arguments: object) -> NoReturn:
         raise Killed
 
 
@@ -97,8 +100,9 @@ async def room(database: Database, tenant: Principal, tmp_path: Path) -> AsyncIt
         ingestor = Ingestor(
             *(database, blobs, Embedders(FakeEmbedder()), vectors, extractor, Jobs())
         )
-        parts = (database, blobs, vectors, Jobs(), extractor, None, ingestor)
-        documents, killed = Documents(*parts), KilledDocuments(*parts)
+        rest = extractor, None, ingestor
+        documents = Documents(database, blobs, vectors, Jobs(), *rest)
+        killed = Documents(database, blobs, vectors, KilledJobs(), *rest)
         blobs.documents, blobs.owner = documents, tenant
         yield Room(database, blobs, documents, killed, path)
 
