@@ -1,17 +1,16 @@
-"""A new document is written: its row and its job together, so that neither is ever without the
-other; its file between the two. And never twice the same content in a project."""
+"""A new document is written, with the job that reads it; never the same content twice in a
+project."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -22,9 +21,8 @@ from baukasten_core.documents.access import Guard, require_project, within_proje
 from baukasten_core.documents.files import file_key, pieces_of
 from baukasten_core.documents.ingest import INGEST
 from baukasten_core.documents.models import SHORT, Document
-from baukasten_core.documents.outside import Outside
 from baukasten_core.documents.removal import Removal
-from baukasten_core.errors import BaukastenError, Conflict, NotFound
+from baukasten_core.errors import Conflict, NotFound
 from baukasten_core.jobs import Jobs
 
 UNFINISHED = "Its upload was not finished. Put it in again."
@@ -45,14 +43,12 @@ class Insertion:
         database: Database,
         blobs: BlobStore,
         jobs: Jobs,
-        outside: Outside,
         removal: Removal,
         blob_guard: Guard | None,
     ) -> None:
         self._database = database
         self._blobs = blobs
         self._jobs = jobs
-        self._outside = outside
         self._removal = removal
         self._blob_guard = blob_guard
 
@@ -72,7 +68,7 @@ class Insertion:
                         await _check(session, document)
                     session.add(document)
                     await session.flush()
-                    await self._enqueue(session, principal, document)
+                    await self._jobs.enqueue(session, principal, INGEST, document_id=document.id)
                 _computed(document)
             else:
                 await self.check(principal, document)
@@ -83,13 +79,10 @@ class Insertion:
         return document
 
     async def many(
-        self,
-        principal: Principal,
-        project_id: UUID | None,
-        made: Sequence[Document | BaukastenError],
+        self, principal: Principal, project_id: UUID | None, documents: Sequence[Document]
     ) -> frozenset[UUID]:
         """The rows of those whose content is not there yet, with their jobs; answers which."""
-        rows = [_written(document) for document in made if isinstance(document, Document)]
+        rows = [_written(document) for document in documents]
         async with self._database.transaction(principal.scope) as session:
             await require_project(session, within_project(principal, project_id))
             if not rows or rows[0]["private"]:  # what others see is no reason for the index
@@ -109,32 +102,18 @@ class Insertion:
         document.stored, document.status, document.error = True, "failed", UNFINISHED
         async with self._database.transaction(principal.scope) as session:
             session.add(document)
-        whose = document.tenant_id, document.project_id, document.id
+        # Kept, as a row can't be read any more when its transaction has failed.
+        whose = document.project_id, document.id
         try:
-            await self._blobs.put(file_key(*whose), pieces_of(path))
+            await self._blobs.put(file_key(document.tenant_id, *whose), pieces_of(path))
             async with self._database.transaction(principal.scope) as session:
                 await _set_queued(session, document.id)
-                await self._enqueue(session, principal, document)
+                await self._jobs.enqueue(session, principal, INGEST, document_id=document.id)
                 session.add(document)
                 await session.refresh(document)
         except BaseException:
-            await self._withdraw(principal, *whose)
+            await self._removal.withdraw(principal, *whose)
             raise
-
-    async def _enqueue(
-        self, session: AsyncSession, principal: Principal, document: Document
-    ) -> None:
-        await self._jobs.enqueue(session, principal, INGEST, document_id=document.id)
-
-    async def _withdraw(
-        self, principal: Principal, tenant_id: UUID, project_id: UUID | None, document_id: UUID
-    ) -> None:
-        """Take back what could not be finished. Where that fails too, its row says so."""
-        with suppress(BaukastenError, SQLAlchemyError):
-            try:
-                await self._removal.delete(principal, document_id)
-            except NotFound:  # deleted meanwhile, when there was no file to delete yet
-                await self._outside.erase(tenant_id, project_id, document_id)
 
 
 def _written(document: Document) -> dict[str, Any]:

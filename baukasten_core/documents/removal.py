@@ -6,13 +6,14 @@ from contextlib import suppress
 from uuid import UUID
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from baukasten_core.contracts.auth import Principal
 from baukasten_core.db.session import Database
 from baukasten_core.documents.access import require_project, visible_document, within_project
 from baukasten_core.documents.models import Document
 from baukasten_core.documents.outside import Outside
-from baukasten_core.errors import Forbidden, ProviderError
+from baukasten_core.errors import BaukastenError, Forbidden, NotFound, ProviderError
 from baukasten_core.jobs import Jobs
 
 DELETED_AT_ONCE = 200
@@ -27,12 +28,7 @@ class Removal:
         self._outside = outside
 
     async def delete(self, principal: Principal, document_id: UUID) -> None:
-        """The row, chunks, postings, vectors, queued jobs, and the file.
-
-        Raises:
-            NotFound: the caller may not see it.
-            Forbidden: it is another member's, and the caller does not run the tenant.
-        """
+        """See `Documents.delete`."""
         async with self._database.transaction(principal.scope) as session:
             document = await visible_document(session, principal, document_id)
             if document.user_id != principal.user_id and principal.role == "member":
@@ -48,11 +44,18 @@ class Removal:
             with suppress(ProviderError):
                 await self._outside.erase(principal.tenant_id, *whose)
 
-    async def clear(self, principal: Principal, project_id: UUID) -> int:
-        """Delete all documents of a project that the caller may delete; answers how many.
+    async def withdraw(
+        self, principal: Principal, project_id: UUID | None, document_id: UUID
+    ) -> None:
+        """Take back what could not be put in. Where that fails too, its row says so."""
+        with suppress(BaukastenError, SQLAlchemyError):
+            try:
+                await self.delete(principal, document_id)
+            except NotFound:  # deleted meanwhile, when there was no file to delete yet
+                await self._outside.erase(principal.tenant_id, project_id, document_id)
 
-        Raises `NotFound` for a project that the caller may not see.
-        """
+    async def clear(self, principal: Principal, project_id: UUID) -> int:
+        """See `Documents.clear`."""
         inside = within_project(principal, project_id)
         deleted = 0
         while some := await self._some(principal, inside):

@@ -29,10 +29,7 @@ from baukasten_core.documents.models import Document
 from baukasten_core.documents.outside import Outside
 from baukasten_core.documents.removal import Removal
 from baukasten_core.documents.text import Extracted
-from baukasten_core.errors import (
-    BaukastenError,
-    ResidencyViolation,
-)
+from baukasten_core.errors import BaukastenError, ResidencyViolation
 from baukasten_core.jobs import Handler, Jobs
 
 
@@ -80,7 +77,7 @@ class Documents:
         self._jobs = jobs
         self.outside = Outside(database, blobs, vectors, jobs)
         self._removal = Removal(database, jobs, self.outside)
-        self._insertion = Insertion(database, blobs, jobs, self.outside, self._removal, blob_guard)
+        self._insertion = Insertion(database, blobs, jobs, self._removal, blob_guard)
         self._extractor = extractor
         self._fetcher = fetcher
         self._ingestor = ingestor
@@ -133,7 +130,8 @@ class Documents:
                 made.append(await self._from_text(principal, new, project_id, private=private))
             except BaukastenError as error:
                 made.append(error)
-        there = await self._insertion.many(principal, project_id, made)
+        documents = [one for one in made if isinstance(one, Document)]
+        there = await self._insertion.many(principal, project_id, documents)
         answer: list[UUID | BaukastenError] = []
         for one in made:
             if isinstance(one, BaukastenError):
@@ -244,8 +242,8 @@ class Documents:
                 query = query.where(Document.project_id == project_id)
             query = query.values(status="queued", chunk_total=None).returning(Document.id)
             ids = (await session.scalars(query)).all()
-            for document_id in ids:
-                await self._jobs.enqueue(session, principal, INGEST, document_id=document_id)
+            jobs = [{"document_id": document_id} for document_id in ids]
+            await self._jobs.enqueue_many(session, principal, INGEST, jobs)
         return len(ids)
 
     # --- reading --------------------------------------------------------------------------------
